@@ -1,0 +1,76 @@
+# Every command of this project, once. People, CI and pre-commit call the same ones.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+MEMBERS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml deploy/cli/pyproject.toml)
+PACKAGES := $(dir $(MEMBERS))
+DISTRIBUTIONS := $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(MEMBERS))
+SOURCES := $(wildcard libs/*/src services/*/src deploy/cli/src)
+PYTEST := $(BIN)/python -m pytest
+
+##@ Start here
+.PHONY: help demo up setup
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## The main job, told on the terminal: remember, recall, ask, learn
+	@$(BIN)/memori demo
+
+up: setup ## Run the whole system here, embedded, until Ctrl-C
+	@$(BIN)/memori up
+
+setup: $(VENV)/.installed ## Create .venv with everything in requirements.lock
+
+$(VENV)/bin/uv:
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@awk '/^uv==/{f=1} f{print} f&&!/\\$$/{exit}' requirements.lock > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
+
+$(VENV)/.installed: requirements.lock pyproject.toml $(MEMBERS) | $(VENV)/bin/uv
+	@echo "installing $$(grep -c '==' requirements.lock) locked packages"
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
+	@touch $@
+
+##@ Check
+.PHONY: lint format test test-unit test-integration test-e2e golden bench
+lint: setup ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports --no-logo
+
+format: setup ## Format and apply the safe fixes
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+test: setup ## Everything: unit, integration, end-to-end, on the embedded stack
+	$(PYTEST) libs services deploy tests-e2e
+
+test-unit: setup ## The domain alone, in seconds
+	$(PYTEST) $(wildcard libs/*/tests/unit services/*/tests/unit deploy/cli/tests/unit)
+
+test-integration: setup ## Against real Postgres and NATS
+	$(PYTEST) $(wildcard libs/*/tests/integration services/*/tests/integration deploy/cli/tests/integration)
+
+test-e2e: setup ## Against the running system
+	$(PYTEST) tests-e2e
+
+golden: setup ## Rewrite the golden files (events, AsyncAPI, OpenAPI) from the code
+	UPDATE_GOLDEN=1 $(PYTEST) -k golden libs services
+
+bench: setup ## Measure against the floor and print the table
+	@$(BIN)/python bench/run.py
+
+##@ Maintain
+.PHONY: lock clean
+lock: $(VENV)/bin/uv ## Resolve the dependencies again into requirements.lock
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --group dev pyproject.toml \
+	  $(addprefix --no-emit-package ,$(DISTRIBUTIONS)) --output-file requirements.lock
+
+clean: ## Remove the virtual environment, caches and local data
+	rm -rf $(VENV) .memori .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""The memori command: migrate, dead letters, the local stack, the demo."""

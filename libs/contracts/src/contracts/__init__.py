@@ -1,0 +1,1 @@
+"""The published language: events, request-reply messages, problems and topology."""

@@ -1,0 +1,117 @@
+"""What entity-extractor answers: the knowledge graph and the context of a question."""
+
+from typing import Annotated, Literal, TypeAlias
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.base import Cursor, JsonObject, Message, Text, UtcTime
+from contracts.methods import Method
+
+SERVICE = "entity-extractor"
+
+EntityType: TypeAlias = Literal["table", "column", "database", "user", "concept"]
+RelationshipType: TypeAlias = Literal["has_column", "joins_with", "filters_by", "aggregates", "groups_by", "related_to"]
+
+
+class Entity(Message):
+    """A node of the knowledge graph. A column is named `table.column`."""
+
+    entity_id: UUID
+    entity_name: str
+    entity_type: EntityType
+    data_source_id: UUID | None
+    properties: JsonObject
+    description: str
+    mention_count: int
+    importance_score: float
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+class Relationship(Message):
+    """An edge of the knowledge graph."""
+
+    relationship_id: UUID
+    source_entity_id: UUID
+    target_entity_id: UUID
+    source_name: str
+    target_name: str
+    relationship_type: RelationshipType
+    strength: float
+    context: str
+    metadata: JsonObject
+    usage_count: int
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+class ListEntities(Message):
+    """A page of entities, the most mentioned first."""
+
+    data_source_id: UUID | None = None
+    entity_type: EntityType | None = None
+    name: Annotated[Text, Field(max_length=500)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+
+
+class Entities(Message):
+    """A page of entities."""
+
+    entities: tuple[Entity, ...]
+    next_cursor: Cursor | None = None
+
+
+class ListRelationships(Message):
+    """A page of relationships, the strongest first."""
+
+    data_source_id: UUID | None = None
+    relationship_type: RelationshipType | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+
+
+class Relationships(Message):
+    """A page of relationships."""
+
+    relationships: tuple[Relationship, ...]
+    next_cursor: Cursor | None = None
+
+
+class ContextOf(Message):
+    """What the graph knows that bears on a question."""
+
+    question: Annotated[Text, Field(min_length=1, max_length=1_000)]
+    data_source_id: UUID
+
+
+class KnownJoin(Message):
+    """Two tables that belong together, with the condition that joins them."""
+
+    left_table: str
+    right_table: str
+    condition: str
+    strength: float
+
+
+class KnownUse(Message):
+    """A column that was filtered, aggregated or grouped by in queries that ran."""
+
+    column: str
+    use: Literal["filters_by", "aggregates", "groups_by"]
+    usage_count: int
+
+
+class QuestionContext(Message):
+    """The tables and columns a question names, how they join, and how their columns are usually used."""
+
+    tables: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    joins: tuple[KnownJoin, ...] = ()
+    uses: tuple[KnownUse, ...] = ()
+
+
+LIST_ENTITIES = Method(SERVICE, "list_entities", ListEntities, Entities)
+LIST_RELATIONSHIPS = Method(SERVICE, "list_relationships", ListRelationships, Relationships)
+CONTEXT = Method(SERVICE, "context", ContextOf, QuestionContext)

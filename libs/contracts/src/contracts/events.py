@@ -1,0 +1,209 @@
+"""The events: thin facts about what happened, in the CloudEvents envelope.
+
+An event says who, what, which version; never content. Whoever needs content asks its owner, and so always works on
+the current version. Streams can therefore be kept, replayed and shown to any subscriber.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import Field
+
+from contracts.base import Message, TenantId, UserId, UtcTime
+
+MemoryType = Literal["short_term", "long_term", "rule", "entity", "relationship"]
+
+
+class EventData(Message):
+    """What one type of event says beyond the envelope."""
+
+    type: ClassVar[str]
+    source: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @property
+    def subject(self) -> str:
+        """The id of the thing it is about: the first field."""
+        return str(getattr(self, next(iter(type(self).model_fields))))
+
+
+class ConversationCreated(EventData):
+    """A conversation was opened."""
+
+    type: ClassVar[str] = "conversation.created"
+    source: ClassVar[str] = "memory-store"
+    conversation_id: UUID
+
+
+class ConversationDeleted(EventData):
+    """A conversation was deleted; its memories are deleted with it and say so themselves."""
+
+    type: ClassVar[str] = "conversation.deleted"
+    source: ClassVar[str] = "memory-store"
+    conversation_id: UUID
+
+
+class MemoryEventData(EventData):
+    """What every event about a memory says."""
+
+    source: ClassVar[str] = "memory-store"
+    memory_id: UUID
+    memory_type: MemoryType
+    content_version: int = Field(description="Grows by one with each change of the content")
+
+
+class MemoryCreated(MemoryEventData):
+    """A memory was stored; it can be found by its words now and by meaning once embedded."""
+
+    type: ClassVar[str] = "memory.created"
+    content_hash: str = Field(description="Keyed hash of the content: equal for equal content of one deployment")
+
+
+class MemoryUpdated(MemoryEventData):
+    """A memory changed; a new content_version means new content."""
+
+    type: ClassVar[str] = "memory.updated"
+    content_hash: str
+
+
+class MemoryEmbedded(MemoryEventData):
+    """A memory's vector was stored: it can be found by meaning."""
+
+    type: ClassVar[str] = "memory.embedded"
+    model: str
+
+
+class MemoryDeleted(MemoryEventData):
+    """A memory was deleted."""
+
+    type: ClassVar[str] = "memory.deleted"
+
+
+class EntityCreated(EventData):
+    """The knowledge graph learned a new entity."""
+
+    type: ClassVar[str] = "entity.created"
+    source: ClassVar[str] = "entity-extractor"
+    entity_id: UUID
+    entity_type: str
+
+
+class RelationshipCreated(EventData):
+    """The knowledge graph learned a new relationship."""
+
+    type: ClassVar[str] = "relationship.created"
+    source: ClassVar[str] = "entity-extractor"
+    relationship_id: UUID
+    relationship_type: str
+
+
+class DataSourceSynced(EventData):
+    """A data source's schema was read; the fingerprint changes when the schema does."""
+
+    type: ClassVar[str] = "data_source.synced"
+    source: ClassVar[str] = "sql-generator"
+    data_source_id: UUID
+    fingerprint: str
+
+
+class DataSourceDeleted(EventData):
+    """A data source was removed."""
+
+    type: ClassVar[str] = "data_source.deleted"
+    source: ClassVar[str] = "sql-generator"
+    data_source_id: UUID
+
+
+class QueryEventData(EventData):
+    """What every event about a query says."""
+
+    source: ClassVar[str] = "sql-generator"
+    query_id: UUID
+    data_source_id: UUID
+
+
+class QueryGenerated(QueryEventData):
+    """A question was answered with SQL that passed the guard."""
+
+    type: ClassVar[str] = "query.generated"
+
+
+class QueryExecuted(QueryEventData):
+    """A query ran and returned rows."""
+
+    type: ClassVar[str] = "query.executed"
+
+
+class QueryFailed(QueryEventData):
+    """No statement could be written, it was refused, or it failed when it ran."""
+
+    type: ClassVar[str] = "query.failed"
+
+
+EVENTS: dict[str, type[EventData]] = {
+    data.type: data
+    for data in (
+        ConversationCreated,
+        ConversationDeleted,
+        MemoryCreated,
+        MemoryUpdated,
+        MemoryEmbedded,
+        MemoryDeleted,
+        EntityCreated,
+        RelationshipCreated,
+        DataSourceSynced,
+        DataSourceDeleted,
+        QueryGenerated,
+        QueryExecuted,
+        QueryFailed,
+    )
+}
+
+DataT = TypeVar("DataT", bound=EventData)
+
+
+class Event(Message, Generic[DataT]):
+    """The envelope, with the attribute names of CloudEvents 1.0 (structured mode, JSON)."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: UUID = Field(default_factory=uuid4)
+    source: str
+    type: str
+    subject: str
+    time: UtcTime = Field(default_factory=lambda: datetime.now(UTC))
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataversion: int = 1
+    tenantid: TenantId
+    userid: UserId
+    data: DataT
+
+
+def event(data: DataT, *, tenant_id: str, user_id: str) -> Event[DataT]:
+    """The event that `data` happened for this user, now."""
+    envelope: Any = Event[type(data)]  # type: ignore[misc]  # parametrised by what it carries, so that it validates
+    made: Event[DataT] = envelope(
+        source=f"memori/{data.source}",
+        type=data.type,
+        subject=data.subject,
+        dataversion=data.version,
+        tenantid=tenant_id,
+        userid=user_id,
+        data=data,
+    )
+    return made
+
+
+class _Type(Message):
+    type: str
+
+
+def parse_event(body: bytes) -> Event[Any]:
+    """The event in a message body, its data typed by its type.
+
+    Raises:
+        pydantic.ValidationError: the body is not an event.
+        KeyError: the type is not known here.
+    """
+    data_type = EVENTS[_Type.model_validate_json(body).type]
+    return Event[data_type].model_validate_json(body)  # type: ignore[valid-type]

@@ -1,0 +1,141 @@
+"""Who may say what to whom: streams, durable consumers, limits and permissions, as data.
+
+`memori migrate` provisions JetStream from this, the NATS configuration takes its users' permissions from it, and the
+AsyncAPI document is generated from it.
+"""
+
+from dataclasses import dataclass
+
+from contracts import embedding_worker, entity_extractor, memory_store, sql_generator
+from contracts.events import (
+    EVENTS,
+    DataSourceDeleted,
+    DataSourceSynced,
+    EventData,
+    MemoryCreated,
+    MemoryDeleted,
+    MemoryUpdated,
+    QueryExecuted,
+)
+from contracts.methods import Method
+
+GATEWAY = "gateway"
+SERVICES = (
+    GATEWAY,
+    memory_store.SERVICE,
+    embedding_worker.SERVICE,
+    entity_extractor.SERVICE,
+    sql_generator.SERVICE,
+)
+
+_DAY = 24 * 3600.0
+_GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A JetStream stream; times in seconds, sizes in bytes. Full means that the oldest messages go."""
+
+    name: str
+    subjects: tuple[str, ...]
+    max_age: float = 7 * _DAY
+    max_bytes: int = _GIB
+    max_msg_size: int = 64 * 1024
+    duplicate_window: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """A durable pull consumer of one service; times in seconds."""
+
+    service: str
+    purpose: str
+    events: tuple[type[EventData], ...]
+    batch: int = 1
+    ack_wait: float = 60.0
+    max_deliver: int = 20
+    max_ack_pending: int = 1_000
+
+    @property
+    def name(self) -> str:
+        """The durable's name: service and purpose."""
+        return f"{self.service}-{self.purpose}"
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The event types it filters for."""
+        return tuple(data.type for data in self.events)
+
+    @property
+    def stream(self) -> str:
+        """The stream of the service whose events it consumes."""
+        (source,) = {data.source for data in self.events}
+        return stream_of(source)
+
+
+def stream_of(service: str) -> str:
+    """The name of the stream that holds a service's events."""
+    return service.replace("-", "_").upper()
+
+
+# A stream a service, so that a flood of one context's events cannot push out another's.
+STREAMS = (
+    *(
+        Stream(stream_of(service), tuple(data.type for data in EVENTS.values() if data.source == service))
+        for service in SERVICES
+        if any(data.source == service for data in EVENTS.values())
+    ),
+    # Commands' bodies can be dead letters too, so these may be as large as a message gets.
+    Stream("DEAD_LETTERS", ("dead_letter.>",), max_age=30 * _DAY, max_msg_size=1024 * 1024),
+    Stream("ADVISORIES", ("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",), max_age=30 * _DAY, max_bytes=_GIB // 16),
+)
+
+EMBED_MEMORIES = Durable(embedding_worker.SERVICE, "memories", (MemoryCreated, MemoryUpdated), batch=100)
+EXTRACT_SCHEMAS = Durable(entity_extractor.SERVICE, "schemas", (DataSourceSynced, DataSourceDeleted), ack_wait=120.0)
+LEARN_QUERIES = Durable(entity_extractor.SERVICE, "queries", (QueryExecuted,), batch=10)
+RULES_FROM_MEMORIES = Durable(sql_generator.SERVICE, "rules", (MemoryCreated, MemoryUpdated, MemoryDeleted), batch=50)
+FORGET_SOURCES = Durable(memory_store.SERVICE, "sources", (DataSourceDeleted,))
+
+DURABLES = (EMBED_MEMORIES, EXTRACT_SCHEMAS, LEARN_QUERIES, RULES_FROM_MEMORIES, FORGET_SOURCES)
+
+CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of every type
+    GATEWAY: (
+        memory_store.CREATE_CONVERSATION,
+        memory_store.GET_CONVERSATION,
+        memory_store.LIST_CONVERSATIONS,
+        memory_store.DELETE_CONVERSATION,
+        memory_store.CREATE,
+        memory_store.GET,
+        memory_store.UPDATE,
+        memory_store.DELETE,
+        memory_store.SEARCH,
+        entity_extractor.LIST_ENTITIES,
+        entity_extractor.LIST_RELATIONSHIPS,
+        sql_generator.REGISTER_DATA_SOURCE,
+        sql_generator.GET_DATA_SOURCE,
+        sql_generator.LIST_DATA_SOURCES,
+        sql_generator.SYNC_DATA_SOURCE,
+        sql_generator.DELETE_DATA_SOURCE,
+        sql_generator.GET_SCHEMA,
+        sql_generator.CREATE_RULE,
+        sql_generator.LIST_RULES,
+        sql_generator.GENERATE,
+        sql_generator.EXECUTE,
+    ),
+    memory_store.SERVICE: (embedding_worker.EMBED,),
+    embedding_worker.SERVICE: (memory_store.FETCH_CONTENTS, memory_store.STORE_VECTORS),
+    entity_extractor.SERVICE: (sql_generator.GET_SCHEMA, sql_generator.GET_QUERY),
+    sql_generator.SERVICE: (
+        embedding_worker.EMBED,
+        memory_store.RECALL,
+        memory_store.CREATE,
+        memory_store.FETCH_CONTENTS,
+        entity_extractor.CONTEXT,
+    ),
+}
+"""Which service calls which methods. A call that is not here is refused by NATS."""
+
+
+def answered_by(service: str) -> tuple[Method, ...]:  # type: ignore[type-arg]
+    """Every method some other service may call on this one."""
+    return tuple(dict.fromkeys(m for methods in CALLS.values() for m in methods if m.service == service))

@@ -1,0 +1,1 @@
+"""Broker, provisioning, outbox relay, dead letters and request-reply over NATS."""

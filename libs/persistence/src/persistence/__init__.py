@@ -1,0 +1,1 @@
+"""Engine, tenant session under row-level security, migrations and roles."""

@@ -1,0 +1,1 @@
+"""Real parts for tests: a local server that speaks the model providers' protocols."""

@@ -1,0 +1,1 @@
+"""Entities, relationships and facts: the knowledge graph."""

@@ -1,0 +1,1 @@
+"""Conversations, messages and memories; search and recall."""

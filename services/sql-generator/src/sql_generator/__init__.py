@@ -1,0 +1,1 @@
+"""Data sources, rules, patterns: from a question to checked, read-only SQL."""

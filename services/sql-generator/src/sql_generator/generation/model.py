@@ -1,0 +1,101 @@
+"""The port every model is behind: a context goes in, a draft comes out."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from contracts.entity_extractor import QuestionContext
+from contracts.memory_store import RecalledMemory
+from contracts.sql_generator import DatabaseSchema, Intent, RuleType, Trust
+
+
+@dataclass(frozen=True, slots=True)
+class RuleText:
+    """An applicable rule, as the model is shown it."""
+
+    rule_id: UUID
+    rule_name: str
+    rule_type: RuleType
+    rule_content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A past question with the SQL that answered it. `similarity` is the cosine of the two questions' embeddings
+    when both are known, else their word overlap; both from 0 to 1."""
+
+    pattern_id: UUID
+    question: str
+    sql: str
+    trust: Trust
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A statement that did not pass, and the error it is to be repaired from."""
+
+    sql: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationContext:
+    """Everything a model may use for one question; each part but the question and the schema may be empty."""
+
+    question: str
+    schema: DatabaseSchema
+    memories: tuple[RecalledMemory, ...] = ()
+    rules: tuple[RuleText, ...] = ()
+    examples: tuple[Example, ...] = ()
+    knowledge: QuestionContext = field(default_factory=QuestionContext)
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a model answers. Without SQL it abstained, and `explanation` says why or what it would need to know.
+
+    `used_memories`, `used_rules` and `used_examples` name what shaped the SQL, as far as the model says.
+    """
+
+    sql: str | None
+    explanation: str
+    intent: Intent | None
+    confidence: float
+    used_memories: tuple[UUID, ...] = ()
+    used_rules: tuple[UUID, ...] = ()
+    used_examples: tuple[UUID, ...] = ()
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class ModelUnavailable(Exception):  # noqa: N818  # reads as what it says
+    """The model cannot be reached, is overloaded or refused the key; `retry_after` in seconds when it said so."""
+
+    def __init__(self, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class ModelAnswerInvalid(Exception):  # noqa: N818
+    """The model answered, but not in the form it was asked for."""
+
+
+class SqlModel(Protocol):
+    """A model that writes SQL."""
+
+    name: str
+
+    async def draft(self, context: GenerationContext) -> Draft:
+        """A draft for the question.
+
+        Raises:
+            ModelUnavailable: there is no answer to be had now.
+            ModelAnswerInvalid: the answer is not of the form that was asked for.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
