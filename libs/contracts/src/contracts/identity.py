@@ -38,3 +38,8 @@ class Identity:
             roles=tuple(role for role in headers.get(ROLES, "").split(",") if role),
             request_id=unquote(headers.get(REQUEST, "")),
         )
+
+
+def service_identity(service: str) -> Identity:
+    """Who asks when a service asks for itself, across users; NATS permissions decide which methods it may call."""
+    return Identity(tenant_id="system", user_id=service, roles=("service",))

@@ -1,0 +1,41 @@
+"""The connection to NATS: never gives up, and knows when it is gone."""
+
+from faststream.nats import NatsBroker
+from faststream.security import SASLPlaintext
+from nats.aio.client import Client
+
+
+def create_broker(url: str, *, service: str, password: str | None = None, graceful_timeout: float = 20.0) -> NatsBroker:
+    """A broker for one service; connect it with `start`.
+
+    With a password it logs in as the service's own NATS user, whose permissions are those of `contracts.topology`.
+    Stopping it waits up to `graceful_timeout` seconds for handlers that are running.
+    """
+    return NatsBroker(
+        url,
+        name=service,
+        security=SASLPlaintext(username=service, password=password) if password else None,
+        # Without this, FastStream's pull loop spins once nats-py has used up its 60 attempts.
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        connect_timeout=5,
+        ping_interval=10,
+        max_outstanding_pings=2,
+        graceful_timeout=graceful_timeout,
+        inbox_prefix=inbox_prefix(service),
+        apply_types=False,
+        logger=None,
+    )
+
+
+def inbox_prefix(service: str) -> str:
+    """Where a service receives replies: a prefix of its own, so that no other service may listen there."""
+    return f"_INBOX.{service}"
+
+
+async def ping(broker: NatsBroker) -> None:
+    """Raise when the server does not answer."""
+    connection: Client = broker.connection
+    if not connection.is_connected:
+        raise ConnectionError("not connected to NATS")
+    await connection.flush(timeout=1)

@@ -1,0 +1,78 @@
+"""Makes JetStream as the topology says: creates what is missing, updates what differs."""
+
+import asyncio
+from collections.abc import Sequence
+
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import BadRequestError, NotFoundError
+
+from contracts.topology import DURABLES, STREAMS, Durable, Stream
+
+
+async def provision(
+    jetstream: JetStreamContext,
+    *,
+    replicas: int = 1,
+    streams: Sequence[Stream] = STREAMS,
+    durables: Sequence[Durable] = DURABLES,
+) -> list[str]:
+    """Create or update streams and durable consumers; safe to run again and concurrently. Returns what it did."""
+    done = [await _stream(jetstream, stream, replicas) for stream in streams]
+    done += [await _durable(jetstream, durable) for durable in durables]
+    return done
+
+
+async def _stream(jetstream: JetStreamContext, stream: Stream, replicas: int) -> str:
+    config = StreamConfig(
+        name=stream.name,
+        subjects=list(stream.subjects),
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        # A full stream that refuses new messages would stop every outbox; lag is alerted on instead.
+        discard=DiscardPolicy.OLD,
+        max_age=stream.max_age,
+        max_bytes=stream.max_bytes,
+        max_msg_size=stream.max_msg_size,
+        duplicate_window=stream.duplicate_window,
+        num_replicas=replicas,
+        allow_direct=True,
+    )
+    try:
+        await jetstream.stream_info(stream.name)
+    except NotFoundError:
+        try:
+            await jetstream.add_stream(config)
+        except BadRequestError:
+            # Another migrator was faster; align with what it made.
+            await asyncio.sleep(0)
+        else:
+            return f"stream {stream.name} created"
+    await jetstream.update_stream(config)
+    return f"stream {stream.name} up to date"
+
+
+async def _durable(jetstream: JetStreamContext, durable: Durable) -> str:
+    # Clients never touch an existing consumer; adding one with the same name updates it on the server.
+    await jetstream.add_consumer(
+        durable.stream,
+        ConsumerConfig(
+            durable_name=durable.name,
+            filter_subject=durable.subjects[0] if len(durable.subjects) == 1 else None,
+            filter_subjects=list(durable.subjects) if len(durable.subjects) > 1 else None,
+            ack_policy=AckPolicy.EXPLICIT,
+            deliver_policy=DeliverPolicy.ALL,
+            ack_wait=durable.ack_wait,
+            max_deliver=durable.max_deliver,
+            max_ack_pending=durable.max_ack_pending,
+        ),
+    )
+    return f"durable {durable.name} up to date"

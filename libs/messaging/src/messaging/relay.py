@@ -1,0 +1,178 @@
+"""The relay: takes a service's outbox to NATS. One instance of a service at a time, under an advisory lock."""
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from opentelemetry.trace import SpanKind
+from sqlalchemy import Row, delete, func, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from contracts.methods import DEADLINE, PROBLEM
+from contracts.problems import Problem
+from contracts.topology import stream_of
+from messaging import dead_letters
+from messaging.outbox import Outbox
+from observability import logger, span
+from observability.metrics import OUTBOX_PENDING, OUTBOX_PUBLISHED
+from persistence import Database
+
+_log = logger(__name__)
+
+_BATCH = 500
+_POLL_SECONDS = 1.0
+_COMMAND_TIMEOUT = 10.0
+_COMMANDS_AT_ONCE = 8
+_MAX_BACKOFF = timedelta(minutes=5)
+
+
+class Relay:
+    """Publishes events in the order of their ids and asks commands until they are answered."""
+
+    def __init__(self, service: str, database: Database, broker: NatsBroker, outbox: Outbox) -> None:
+        self._service = service
+        self._database = database
+        self._broker = broker
+        self._table = outbox.table
+        self._woken = asyncio.Event()
+        self._lock = zlib.crc32(f"relay:{service}".encode())
+        outbox.on_commit(self._woken.set)
+
+    async def run(self) -> None:
+        """Relay until cancelled; whatever fails is tried again."""
+        while True:
+            try:
+                await self._run_while_leading()
+            except (SQLAlchemyError, NatsError, OSError, TimeoutError) as error:
+                _log.warning("relay_interrupted", error=type(error).__name__)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _run_while_leading(self) -> None:
+        # The session-level lock lives and dies with this connection: a crashed leader is succeeded at once.
+        async with self._database.engine.connect() as leader:
+            await leader.execution_options(isolation_level="AUTOCOMMIT")
+            if not await leader.scalar(text("select pg_try_advisory_lock(:lock)"), {"lock": self._lock}):
+                return
+            try:
+                while True:
+                    self._woken.clear()
+                    busy = await self.drain_once()
+                    if not busy:
+                        await leader.execute(text("select 1"))
+                        await self._wait()
+            finally:
+                await leader.execute(text("select pg_advisory_unlock(:lock)"), {"lock": self._lock})
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_POLL_SECONDS):
+                await self._woken.wait()
+        except TimeoutError:
+            async with self._database.worker_transaction() as transaction:
+                count = await transaction.execute(select(func.count()).select_from(self._table))
+                OUTBOX_PENDING.set(count.scalar_one())
+
+    async def drain_once(self) -> bool:
+        """Deliver one batch of events and the commands that are due; whether there may be more."""
+        events = await self._publish_events()
+        commands = await self._ask_commands()
+        return events == _BATCH or commands == _COMMANDS_AT_ONCE
+
+    async def _publish_events(self) -> int:
+        table = self._table
+        async with self._database.worker_transaction() as transaction:
+            found = await transaction.execute(
+                select(table).where(table.c.kind == "event").order_by(table.c.id).limit(_BATCH)
+            )
+            rows: Sequence[Row[Any]] = found.all()
+        if not rows:
+            return 0
+        stream = stream_of(self._service)
+        outcomes = await asyncio.gather(*(self._publish(stream, row) for row in rows), return_exceptions=True)
+        acknowledged = [
+            row.id for row, outcome in zip(rows, outcomes, strict=True) if not isinstance(outcome, BaseException)
+        ]
+        if acknowledged:
+            async with self._database.worker_transaction() as transaction:
+                await transaction.execute(delete(table).where(table.c.id.in_(acknowledged)))
+            OUTBOX_PUBLISHED.labels("event").inc(len(acknowledged))
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return len(rows)
+
+    async def _publish(self, stream: str, row: Row[Any]) -> None:
+        connection: Client = self._broker.connection
+        with span(f"publish {row.subject}", SpanKind.PRODUCER, row.headers):
+            await connection.jetstream(timeout=5).publish(
+                row.subject,
+                row.body,
+                stream=stream,
+                headers={
+                    **row.headers,
+                    "Nats-Msg-Id": str(row.message_id),
+                    "Content-Type": "application/cloudevents+json",
+                },
+            )
+
+    async def _ask_commands(self) -> int:
+        table = self._table
+        async with self._database.worker_transaction() as transaction:
+            found = await transaction.execute(
+                select(table)
+                .where(table.c.kind == "command", table.c.not_before <= func.now())
+                .order_by(table.c.not_before, table.c.id)
+                .limit(_COMMANDS_AT_ONCE)
+            )
+            rows: Sequence[Row[Any]] = found.all()
+        await asyncio.gather(*(self._ask(row) for row in rows))
+        return len(rows)
+
+    async def _ask(self, row: Row[Any]) -> None:
+        connection: Client = self._broker.connection
+        refused: Problem | None = None
+        try:
+            with span(row.subject, SpanKind.CLIENT, row.headers):
+                deadline = datetime.now(UTC).timestamp() + _COMMAND_TIMEOUT
+                reply = await connection.request(
+                    row.subject,
+                    row.body,
+                    timeout=_COMMAND_TIMEOUT,
+                    headers={**row.headers, DEADLINE: f"{deadline:.3f}"},
+                )
+            if reply.headers and PROBLEM in reply.headers:
+                refused = Problem.model_validate_json(reply.data)
+        except (NatsError, NoRespondersError, TimeoutError) as error:
+            await self._postpone(row, type(error).__name__)
+            return
+        if refused is not None and refused.is_transient:
+            await self._postpone(row, refused.type)
+            return
+        if refused is not None:
+            await dead_letters.keep(
+                self._broker,
+                consumer=f"{self._service}-commands",
+                subject=row.subject,
+                body=row.body,
+                reason=f"{refused.type}: {refused.detail}",
+                headers=row.headers,
+            )
+        async with self._database.worker_transaction() as transaction:
+            await transaction.execute(delete(self._table).where(self._table.c.id == row.id))
+        OUTBOX_PUBLISHED.labels("command").inc()
+
+    async def _postpone(self, row: Row[Any], reason: str) -> None:
+        delay = min(timedelta(seconds=0.5) * 2 ** min(row.attempts, 12), _MAX_BACKOFF)
+        _log.info("command_postponed", subject=row.subject, attempts=row.attempts + 1, reason=reason)
+        async with self._database.worker_transaction() as transaction:
+            await transaction.execute(
+                update(self._table)
+                .where(self._table.c.id == row.id)
+                .values(attempts=row.attempts + 1, not_before=func.now() + delay)
+            )
