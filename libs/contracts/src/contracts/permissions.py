@@ -1,0 +1,75 @@
+"""What each service's NATS user may publish and subscribe: exactly what the topology says, and nothing more."""
+
+from dataclasses import dataclass
+
+from contracts.events import EVENTS
+from contracts.topology import CALLS, DURABLES, SERVICES, STREAMS, stream_of
+
+SUBSCRIBER = "subscriber"
+"""The user of anyone who may read events, and nothing else."""
+
+MIGRATOR = "migrator"
+"""The user that provisions streams and reads dead letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Subjects a user may publish to and subscribe to."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    answers: bool = False
+
+
+def permissions_of(service: str) -> Permissions:
+    """The permissions of a service's NATS user."""
+    stream = stream_of(service)
+    own = tuple(durable for durable in DURABLES if durable.service == service)
+    return Permissions(
+        publish=(
+            *(method.subject for method in CALLS.get(service, ())),
+            *(data.type for data in EVENTS.values() if stream_of(data.source) == stream),
+            *(f"dead_letter.{durable.name}" for durable in own),
+            f"dead_letter.{service}-commands",
+            *(f"$JS.API.CONSUMER.INFO.{durable.stream}.{durable.name}" for durable in own),
+            *(f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{durable.name}" for durable in own),
+            *(f"$JS.ACK.{durable.stream}.{durable.name}.>" for durable in own),
+        ),
+        subscribe=(f"rpc.{service}.>", f"_INBOX.{service}.>"),
+        answers=True,
+    )
+
+
+def subscriber_permissions() -> Permissions:
+    """A subscriber listens to every event, live or through consumers of its own on the event streams."""
+    streams = [stream.name for stream in STREAMS if not stream.subjects[0].startswith(("dead_letter", "$JS"))]
+    verbs = ("STREAM.INFO.{}", "CONSUMER.CREATE.{}.>", "CONSUMER.INFO.{}.>", "CONSUMER.MSG.NEXT.{}.>")
+    return Permissions(
+        publish=(
+            "$JS.API.STREAM.NAMES",
+            *(f"$JS.API.{verb.format(stream)}" for stream in streams for verb in verbs),
+            *(f"$JS.ACK.{stream}.>" for stream in streams),
+        ),
+        subscribe=(*EVENTS, f"_INBOX.{SUBSCRIBER}.>"),
+    )
+
+
+def nats_authorization(passwords: dict[str, str]) -> str:
+    """The `authorization` block of a NATS server configuration, for users with these passwords (or bcrypt hashes)."""
+    users = [_user(service, passwords[service], permissions_of(service)) for service in SERVICES]
+    users.append(_user(SUBSCRIBER, passwords[SUBSCRIBER], subscriber_permissions()))
+    users.append(f'    {{ user: "{MIGRATOR}", password: "{passwords[MIGRATOR]}" }}')
+    return "authorization {\n  users = [\n" + "\n".join(users) + "\n  ]\n}\n"
+
+
+def _user(name: str, password: str, permissions: Permissions) -> str:
+    answers = " allow_responses: { max: 1, expires: 120s }" if permissions.answers else ""
+    return (
+        f'    {{ user: "{name}", password: "{password}", permissions: {{ '
+        f"publish: {{ allow: {_subjects(permissions.publish)} }} "
+        f"subscribe: {{ allow: {_subjects(permissions.subscribe)} }}{answers} }} }}"
+    )
+
+
+def _subjects(subjects: tuple[str, ...]) -> str:
+    return "[" + ", ".join(f'"{subject}"' for subject in subjects) + "]"

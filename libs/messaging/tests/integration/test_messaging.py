@@ -1,0 +1,410 @@
+"""The plumbing on real Postgres and NATS: a service of three lines, with an outbox of its own."""
+
+import asyncio
+from dataclasses import replace
+from uuid import uuid4
+
+import nats
+import pytest
+from contracts.events import ConversationCreated, DataSourceDeleted, MemoryCreated, event
+from contracts.identity import Identity
+from contracts.memory_store import CREATE_CONVERSATION, GET_CONVERSATION, ConversationRef, CreateConversation
+from contracts.methods import Empty, Method, ProblemError
+from contracts.problems import problem
+from contracts.topology import FORGET_SOURCES
+from messaging import Consumer, GiveUp, Outbox, Relay, RetryLater, RpcClient, create_broker, each, outbox_table, serve
+from messaging.dead_letters import ORIGIN, REASON
+from messaging.provisioning import provision
+from persistence import Database
+from sqlalchemy import MetaData, text
+
+ADA = Identity("acme", "ada", ("user",), "request-1")
+PING = Method("memory-store", "get_conversation", ConversationRef, Empty)
+
+
+@pytest.fixture
+async def broker(nats_server):
+    made = create_broker(nats_server.url, service="memory-store")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def streams(nats_server):
+    client = await nats.connect(nats_server.url)
+    jetstream = client.jetstream()
+    for info in await jetstream.streams_info():
+        await jetstream.delete_stream(info.config.name)
+    await provision(jetstream)
+    yield jetstream
+    await client.close()
+
+
+@pytest.fixture
+async def database(postgres_database):
+    made = Database(postgres_database, application="test")
+    async with made.worker_transaction() as transaction:
+        await transaction.execute(
+            text("""create table memori_outbox (
+                id bigint generated always as identity primary key, kind text not null, subject text not null,
+                message_id uuid not null, headers jsonb not null, body bytea not null,
+                attempts integer not null default 0, not_before timestamptz not null default now(),
+                created_at timestamptz not null default now())""")
+        )
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def outbox():
+    return Outbox(outbox_table(MetaData()))
+
+
+@pytest.fixture
+async def relay(database, broker, outbox, streams):
+    made = Relay("memory-store", database, broker, outbox)
+    task = asyncio.create_task(made.run())
+    yield made
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def pending(database):
+    async with database.worker_transaction() as transaction:
+        return (await transaction.execute(text("select count(*) from memori_outbox"))).scalar_one()
+
+
+async def test_provisioning_can_be_repeated_and_run_at_once(nats_server, streams):
+    await asyncio.gather(*(provision(streams) for _ in range(3)))
+    info = await streams.consumer_info(FORGET_SOURCES.stream, FORGET_SOURCES.name)
+    assert info.config.max_deliver == FORGET_SOURCES.max_deliver
+
+
+async def test_provisioning_updates_a_durable_that_exists(streams):
+    await provision(streams, durables=[replace(FORGET_SOURCES, max_deliver=7)])
+    info = await streams.consumer_info(FORGET_SOURCES.stream, FORGET_SOURCES.name)
+    assert info.config.max_deliver == 7
+
+
+async def test_an_event_is_published_after_the_commit_and_never_after_a_rollback(relay, database, outbox, streams):
+    subscription = await streams._nc.subscribe("conversation.created")
+    rolled_back, committed = uuid4(), uuid4()
+    with pytest.raises(ZeroDivisionError):
+        async with database.worker_transaction() as transaction:
+            await outbox.emit(transaction, ConversationCreated(conversation_id=rolled_back), identity=ADA)
+            raise ZeroDivisionError
+    async with database.worker_transaction() as transaction:
+        await outbox.emit(transaction, ConversationCreated(conversation_id=committed), identity=ADA)
+    message = await subscription.next_msg(timeout=5)
+    assert str(committed) in message.data.decode()
+    assert message.headers["Nats-Msg-Id"]
+    with pytest.raises(nats.errors.TimeoutError):
+        await subscription.next_msg(timeout=0.2)
+
+
+async def test_many_events_arrive_in_order_and_leave_the_outbox(relay, database, outbox, streams, eventually):
+    ids = [uuid4() for _ in range(1_200)]
+    async with database.worker_transaction() as transaction:
+        await outbox.emit(transaction, *(ConversationCreated(conversation_id=i) for i in ids), identity=ADA)
+
+    async def all_published():
+        assert (await streams.stream_info("MEMORY_STORE")).state.messages == len(ids)
+        assert await pending(database) == 0
+
+    await eventually(all_published)
+    subscription = await streams.pull_subscribe("conversation.created", stream="MEMORY_STORE")
+    seen = []
+    while len(seen) < len(ids):
+        for message in await subscription.fetch(400, timeout=2):
+            seen.append(message.data)
+            await message.ack()
+    assert [str(i) in body.decode() for i, body in zip(ids, seen, strict=True)] == [True] * len(ids)
+
+
+async def test_a_command_is_asked_until_it_is_answered(relay, database, outbox, broker, nats_server, eventually):
+    conversation = uuid4()
+    async with database.worker_transaction() as transaction:
+        await outbox.command(transaction, CREATE_CONVERSATION, CreateConversation(conversation_id=conversation), ADA)
+
+    async def postponed():
+        async with database.worker_transaction() as transaction:
+            assert (await transaction.execute(text("select attempts from memori_outbox"))).scalar_one() >= 1
+
+    await eventually(postponed)
+    seen = []
+    other = create_broker(nats_server.url, service="memory-store")
+
+    async def create(request, identity):
+        seen.append((request.conversation_id, identity))
+        return Empty()
+
+    serve(other, Method("memory-store", "create_conversation", CreateConversation, Empty), create)
+    await other.start()
+    try:
+
+        async def answered():
+            assert await pending(database) == 0
+
+        await eventually(answered, timeout=20)
+        assert seen == [(conversation, ADA)]
+    finally:
+        await other.stop()
+
+
+async def test_a_command_that_is_refused_becomes_a_dead_letter(
+    relay, database, outbox, nats_server, streams, eventually
+):
+    other = create_broker(nats_server.url, service="memory-store")
+
+    async def refuse(_request, _identity):
+        raise ProblemError(problem("conflict", "already there"))
+
+    serve(other, Method("memory-store", "create_conversation", CreateConversation, Empty), refuse)
+    await other.start()
+    try:
+        async with database.worker_transaction() as transaction:
+            await outbox.command(transaction, CREATE_CONVERSATION, CreateConversation(conversation_id=uuid4()), ADA)
+
+        async def buried():
+            letter = await streams.get_last_msg("DEAD_LETTERS", "dead_letter.memory-store-commands")
+            assert letter.headers[REASON] == "conflict: already there"
+            assert await pending(database) == 0
+
+        await eventually(buried, ignore=(nats.js.errors.NotFoundError,))
+    finally:
+        await other.stop()
+
+
+async def test_a_reply_and_the_identity_travel(nats_server):
+    server = create_broker(nats_server.url, service="memory-store")
+    client = create_broker(nats_server.url, service="gateway")
+    seen = []
+
+    async def handler(request, identity):
+        seen.append(identity)
+        return ConversationRef(conversation_id=request.conversation_id)
+
+    method = Method("memory-store", "get_conversation", ConversationRef, ConversationRef)
+    serve(server, method, handler)
+    await server.start()
+    await client.start()
+    try:
+        asked = ConversationRef(conversation_id=uuid4())
+        assert await RpcClient(client).call(method, asked, ADA) == asked
+        assert seen == [ADA]
+    finally:
+        await client.stop()
+        await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (ProblemError(problem("not-found", "no such conversation")), "not-found"),
+        (ZeroDivisionError("secret detail"), "failed"),
+        (TimeoutError(), "timeout"),
+        (ConnectionRefusedError(), "unavailable"),
+    ],
+)
+async def test_an_error_travels_as_a_problem_without_its_text(nats_server, raised, kind):
+    server = create_broker(nats_server.url, service="memory-store")
+
+    async def handler(_request, _identity):
+        raise raised
+
+    serve(server, PING, handler)
+    await server.start()
+    client = create_broker(nats_server.url, service="gateway")
+    await client.start()
+    try:
+        with pytest.raises(ProblemError) as caught:
+            await RpcClient(client).call(PING, ConversationRef(conversation_id=uuid4()), ADA)
+        assert caught.value.problem.type == kind
+        assert "secret" not in caught.value.problem.model_dump_json()
+    finally:
+        await client.stop()
+        await server.stop()
+
+
+async def test_nobody_listening_is_unavailable_and_a_stalled_service_times_out(nats_server, broker):
+    with pytest.raises(ProblemError) as caught:
+        await RpcClient(broker).call(GET_CONVERSATION, ConversationRef(conversation_id=uuid4()), ADA)
+    assert (caught.value.problem.type, caught.value.problem.retry_after) == ("unavailable", 2)
+
+    server = create_broker(nats_server.url, service="memory-store")
+    cancelled = asyncio.Event()
+
+    async def stall(_request, _identity):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    serve(server, PING, stall)
+    await server.start()
+    try:
+        with pytest.raises(ProblemError) as caught:
+            await RpcClient(broker).call(PING, ConversationRef(conversation_id=uuid4()), ADA, timeout_seconds=0.2)
+        assert caught.value.problem.type == "timeout"
+        async with asyncio.timeout(5):
+            await cancelled.wait()
+    finally:
+        await server.stop()
+
+
+async def publish(streams, data):
+    made = event(data, tenant_id="acme", user_id="ada")
+    await streams.publish(made.type, made.model_dump_json().encode())
+    return made
+
+
+async def consuming(nats_server, handler, durable=FORGET_SOURCES):
+    made = create_broker(nats_server.url, service=durable.service)
+    Consumer(made, durable, handler)
+    await made.start()
+    return made
+
+
+async def test_an_event_is_handled_once_and_acknowledged(nats_server, streams, eventually):
+    seen = []
+
+    async def handle(received):
+        seen.append(received)
+
+    consumer = await consuming(nats_server, each(handle))
+    try:
+        sent = await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
+
+        async def acknowledged():
+            info = await streams.consumer_info(FORGET_SOURCES.stream, FORGET_SOURCES.name)
+            assert (info.num_pending, info.num_ack_pending) == (0, 0)
+            assert seen == [sent]
+
+        await eventually(acknowledged)
+    finally:
+        await consumer.stop()
+
+
+async def test_a_passing_fault_is_tried_again_later(nats_server, streams, eventually):
+    tries = []
+
+    async def handle(received):
+        tries.append(received)
+        if len(tries) < 3:
+            raise RetryLater("the owner is away", delay=0.05)
+
+    consumer = await consuming(nats_server, each(handle))
+    try:
+        await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
+
+        async def handled():
+            assert len(tries) == 3
+            info = await streams.consumer_info(FORGET_SOURCES.stream, FORGET_SOURCES.name)
+            assert info.num_ack_pending == 0
+
+        await eventually(handled)
+    finally:
+        await consumer.stop()
+
+
+async def test_a_permanent_fault_becomes_a_dead_letter_with_its_body_and_reason(nats_server, streams, eventually):
+    async def handle(_received):
+        raise GiveUp("this source never existed")
+
+    consumer = await consuming(nats_server, each(handle))
+    try:
+        sent = await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
+
+        async def buried():
+            letter = await streams.get_last_msg("DEAD_LETTERS", f"dead_letter.{FORGET_SOURCES.name}")
+            assert letter.data == sent.model_dump_json().encode()
+            assert "this source never existed" in letter.headers[REASON]
+            assert letter.headers[ORIGIN] == "data_source.deleted"
+            info = await streams.consumer_info(FORGET_SOURCES.stream, FORGET_SOURCES.name)
+            assert info.num_ack_pending == 0
+
+        await eventually(buried, ignore=(nats.js.errors.NotFoundError,))
+    finally:
+        await consumer.stop()
+
+
+async def test_what_is_not_an_event_is_buried_too(nats_server, streams, eventually):
+    async def handle(_received):
+        raise AssertionError("must not be called")
+
+    consumer = await consuming(nats_server, each(handle))
+    try:
+        await streams.publish("data_source.deleted", b"\xff not json")
+
+        async def buried():
+            letter = await streams.get_last_msg("DEAD_LETTERS", f"dead_letter.{FORGET_SOURCES.name}")
+            assert letter.data == b"\xff not json"
+
+        await eventually(buried, ignore=(nats.js.errors.NotFoundError,))
+    finally:
+        await consumer.stop()
+
+
+async def test_one_poison_message_does_not_hold_up_its_batch(nats_server, streams, eventually):
+    durable = replace(FORGET_SOURCES, batch=10)
+    handled = set()
+    poison = uuid4()
+
+    async def handle(deliveries):
+        if any(delivery.event.data.data_source_id == poison for delivery in deliveries):
+            raise GiveUp("poison")
+        handled.update(delivery.event.data.data_source_id for delivery in deliveries)
+
+    good = {uuid4() for _ in range(9)}
+    for source in [*list(good)[:4], poison, *list(good)[4:]]:
+        await publish(streams, DataSourceDeleted(data_source_id=source))
+    consumer = await consuming(nats_server, handle, durable)
+    try:
+
+        async def settled():
+            assert handled == good
+            info = await streams.consumer_info(durable.stream, durable.name)
+            assert (info.num_pending, info.num_ack_pending) == (0, 0)
+            assert (await streams.stream_info("DEAD_LETTERS")).state.messages == 1
+
+        await eventually(settled)
+    finally:
+        await consumer.stop()
+
+
+async def test_a_message_that_keeps_failing_ends_as_a_dead_letter(nats_server, streams, eventually):
+    durable = replace(FORGET_SOURCES, max_deliver=4)
+    await provision(streams, durables=[durable])
+
+    async def handle(_received):
+        raise RetryLater("still away", delay=0.01)
+
+    consumer = await consuming(nats_server, each(handle), durable)
+    try:
+        await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
+
+        async def buried():
+            letter = await streams.get_last_msg("DEAD_LETTERS", f"dead_letter.{durable.name}")
+            assert "still away" in letter.headers[REASON]
+
+        await eventually(buried, ignore=(nats.js.errors.NotFoundError,))
+    finally:
+        await consumer.stop()
+
+
+async def test_events_of_other_types_are_not_delivered(nats_server, streams, eventually):
+    seen = []
+
+    async def handle(received):
+        seen.append(received.type)
+
+    consumer = await consuming(nats_server, each(handle))
+    try:
+        await publish(
+            streams, MemoryCreated(memory_id=uuid4(), memory_type="rule", content_version=1, content_hash="x")
+        )
+        await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
+        await eventually(lambda: seen == ["data_source.deleted"])
+    finally:
+        await consumer.stop()
