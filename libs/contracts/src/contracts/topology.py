@@ -17,6 +17,7 @@ from contracts.events import (
     MemoryUpdated,
     QueryExecuted,
 )
+from contracts.health import health_of
 from contracts.methods import Method
 
 GATEWAY = "gateway"
@@ -121,6 +122,7 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
         sql_generator.LIST_RULES,
         sql_generator.GENERATE,
         sql_generator.EXECUTE,
+        *(health_of(service) for service in SERVICES if service != GATEWAY),
     ),
     memory_store.SERVICE: (embedding_worker.EMBED,),
     embedding_worker.SERVICE: (memory_store.FETCH_CONTENTS, memory_store.STORE_VECTORS),

@@ -3,6 +3,7 @@
 from messaging.broker import create_broker
 from messaging.consumer import Consumer, Delivery, each
 from messaging.errors import GiveUp, RetryLater
+from messaging.health import serve_health
 from messaging.outbox import Outbox, outbox_table
 from messaging.relay import Relay
 from messaging.rpc import RpcClient, serve
@@ -19,4 +20,5 @@ __all__ = [
     "each",
     "outbox_table",
     "serve",
+    "serve_health",
 ]

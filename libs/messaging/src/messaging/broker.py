@@ -3,6 +3,8 @@
 from faststream.nats import NatsBroker
 from faststream.security import SASLPlaintext
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 
 def create_broker(url: str, *, service: str, password: str | None = None, graceful_timeout: float = 20.0) -> NatsBroker:
@@ -39,3 +41,14 @@ async def ping(broker: NatsBroker) -> None:
     if not connection.is_connected:
         raise ConnectionError("not connected to NATS")
     await connection.flush(timeout=1)
+
+
+@retry(
+    retry=retry_if_exception_type((NatsError, OSError, TimeoutError)),
+    wait=wait_random_exponential(multiplier=0.2, max=5),
+    stop=stop_after_delay(60),
+    reraise=True,
+)
+async def start(broker: NatsBroker) -> None:
+    """Connect and start consuming; NATS, or the consumers that `memori migrate` makes, may be a minute late."""
+    await broker.start()

@@ -9,6 +9,7 @@ from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.js.api import ConsumerConfig
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
@@ -67,8 +68,8 @@ class Consumer:
         self._durable = durable
         self._handler = handler
         broker.subscriber(
-            durable.subjects[0] if len(durable.subjects) == 1 else "",
             durable=durable.name,
+            config=ConsumerConfig(filter_subjects=list(durable.subjects)),
             stream=JStream(durable.stream, declare=False),
             pull_sub=PullSub(batch_size=durable.batch, timeout=_FILL_SECONDS, batch=True),
             ack_policy=AckPolicy.MANUAL,

@@ -66,8 +66,7 @@ async def _durable(jetstream: JetStreamContext, durable: Durable) -> str:
         durable.stream,
         ConsumerConfig(
             durable_name=durable.name,
-            filter_subject=durable.subjects[0] if len(durable.subjects) == 1 else None,
-            filter_subjects=list(durable.subjects) if len(durable.subjects) > 1 else None,
+            filter_subjects=list(durable.subjects),
             ack_policy=AckPolicy.EXPLICIT,
             deliver_policy=DeliverPolicy.ALL,
             ack_wait=durable.ack_wait,

@@ -51,6 +51,19 @@ class RpcClient:
             ProblemError: the service answered with a problem, nobody listens (`unavailable`), or nobody answered
                 before the time was up (`timeout`).
         """
+        return method.reply.model_validate_json(
+            await self.forward(method, request, identity, timeout_seconds=timeout_seconds)
+        )
+
+    async def forward(
+        self,
+        method: Method[RequestT, ReplyT],
+        request: RequestT,
+        identity: Identity,
+        *,
+        timeout_seconds: float = 5.0,
+    ) -> bytes:
+        """The reply as JSON, as its owner wrote it, for a caller that hands it on unread; raises what `call` does."""
         body = request.model_dump_json().encode()
         if len(body) > MAX_MESSAGE_BYTES:
             raise ProblemError(problem("too-large", f"the request is over {MAX_MESSAGE_BYTES} bytes"))
@@ -60,7 +73,8 @@ class RpcClient:
             message = await self._request(method.subject, body, headers, timeout_seconds)
             if message.headers and PROBLEM in message.headers:
                 raise ProblemError(Problem.model_validate_json(message.data))
-            return method.reply.model_validate_json(message.data)
+            reply: bytes = message.data
+            return reply
 
     async def _request(self, subject: str, body: bytes, headers: dict[str, str], timeout_seconds: float) -> Any:
         connection: Client = self._broker.connection

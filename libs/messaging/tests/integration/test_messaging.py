@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import nats
 import pytest
+from sqlalchemy import MetaData, text
+
 from contracts.events import ConversationCreated, DataSourceDeleted, MemoryCreated, event
 from contracts.identity import Identity
 from contracts.memory_store import CREATE_CONVERSATION, GET_CONVERSATION, ConversationRef, CreateConversation
@@ -16,7 +18,6 @@ from messaging import Consumer, GiveUp, Outbox, Relay, RetryLater, RpcClient, cr
 from messaging.dead_letters import ORIGIN, REASON
 from messaging.provisioning import provision
 from persistence import Database
-from sqlalchemy import MetaData, text
 
 ADA = Identity("acme", "ada", ("user",), "request-1")
 PING = Method("memory-store", "get_conversation", ConversationRef, Empty)
@@ -90,10 +91,14 @@ async def test_provisioning_updates_a_durable_that_exists(streams):
 async def test_an_event_is_published_after_the_commit_and_never_after_a_rollback(relay, database, outbox, streams):
     subscription = await streams._nc.subscribe("conversation.created")
     rolled_back, committed = uuid4(), uuid4()
-    with pytest.raises(ZeroDivisionError):
+
+    async def roll_back():
         async with database.worker_transaction() as transaction:
             await outbox.emit(transaction, ConversationCreated(conversation_id=rolled_back), identity=ADA)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await roll_back()
     async with database.worker_transaction() as transaction:
         await outbox.emit(transaction, ConversationCreated(conversation_id=committed), identity=ADA)
     message = await subscription.next_msg(timeout=5)

@@ -37,14 +37,15 @@ __all__ = [
     "embedding",
 ]
 
-Responder = Callable[[Request], Answer | Fault]
+Responder = Callable[[Request], Answer | Fault | None]
 
 
 class ModelServer:
     """Serves `/v1/messages`, `/v1/chat/completions` and `/v1/embeddings` while its `with` block runs.
 
-    `respond` answers completions when nothing is queued; without it they get status 400. It runs on the connection's
-    thread, so it may block. Embeddings have `dimensions` components and answer by themselves unless a fault is queued.
+    `respond` answers what nothing is queued for; without it completions get status 400. It runs on the connection's
+    thread, so it may block. Embeddings have `dimensions` components and answer by themselves unless there is a fault
+    for them, queued or from `respond`.
     """
 
     def __init__(self, respond: Responder | None = None, *, dimensions: int = 1536) -> None:
@@ -183,7 +184,10 @@ class _Connection(BaseHTTPRequestHandler):
     def _embed(self, endpoint: OpenAIEmbeddings, request: Request) -> None:
         if complaint := endpoint.invalid(request):
             return self._send_json(400, endpoint.error(400, complaint))
-        fault = self.server.model.take(request)
+        model = self.server.model
+        fault = model.take(request)
+        if fault is None and model.respond is not None:
+            fault = model.respond(request)
         if isinstance(fault, Fault):
             return self._fail(endpoint, request, fault)
         return self._send_json(200, endpoint.document(request))

@@ -3,25 +3,46 @@
 import asyncio
 import inspect
 import itertools
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
+
 from memori_cli.local.nats import EmbeddedNats
 from memori_cli.local.postgres import EmbeddedPostgres
-
 from memori_testing.stack import Stack, create_stack, drop_stack, prepare_template
 
 Eventually: TypeAlias = Callable[..., Awaitable[Any]]
 _numbers = itertools.count(1)
 
 
+@contextmanager
+def _server_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="memori-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """An empty folder for embedded servers, removed after the test.
+
+    Unlike `tmp_path` another user may pass through it, which Postgres needs where tests run as root in a container.
+    """
+    with _server_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres_server() -> Iterator[EmbeddedPostgres]:
     """One Postgres for the whole run; a crash may lose its data."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
+    with _server_folder() as folder, EmbeddedPostgres(folder / "postgres", durable=False) as server:
         yield server
 
 
@@ -34,9 +55,9 @@ def postgres_database(postgres_server: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedNats]:
+def nats_server() -> Iterator[EmbeddedNats]:
     """One NATS server with JetStream for the whole run, open to everyone on this machine."""
-    with EmbeddedNats(tmp_path_factory.mktemp("nats"), durable=False) as server:
+    with _server_folder() as folder, EmbeddedNats(folder / "nats", durable=False) as server:
         yield server
 
 
@@ -55,7 +76,7 @@ async def stack(_template: None, postgres_server: EmbeddedPostgres, nats_server:
 
 @pytest.fixture(scope="session")
 def eventually() -> Eventually:
-    """`await eventually(check)`: waits until the check holds, and fails with its last error when it never does."""
+    """A function to await: it calls a check until that holds, and fails with its last error when it never does."""
     return _eventually
 
 
@@ -68,6 +89,7 @@ async def _eventually(
 ) -> Any:
     """What the check returns, once it is not False and raises neither AssertionError nor one of `ignore`."""
     deadline = time.monotonic() + timeout
+    not_yet: tuple[type[Exception], ...] = (AssertionError, *ignore)
     while True:
         try:
             found = check()
@@ -76,7 +98,7 @@ async def _eventually(
             if found is not False:
                 return found
             problem: Exception = AssertionError(f"{getattr(check, '__name__', check)} never held")
-        except (AssertionError, *ignore) as error:
+        except not_yet as error:
             problem = error
         if time.monotonic() > deadline:
             raise problem

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import nats
+from nats.js.errors import NotFoundError
+
 from contracts.topology import SERVICES, STREAMS
 from memori_cli.local.nats import EmbeddedNats
 from memori_cli.local.postgres import EmbeddedPostgres
 from memori_cli.migrate import migrate_database, migrate_streams
-from nats.js.errors import NotFoundError
 from persistence import schema_of
 
 _TEMPLATE = "memori_template"

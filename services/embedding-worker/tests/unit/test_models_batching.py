@@ -1,7 +1,8 @@
 import pytest
-from embedding_worker.models.batching import by_length, by_size
 from hypothesis import given
 from hypothesis import strategies as st
+
+from embedding_worker.models.batching import by_length, by_size
 
 LENGTHS = st.lists(st.integers(0, 300), max_size=200)
 MAX_TEXTS = st.integers(1, 20)

@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+
 from embedding_worker.models.catalog import create_model
 
 

@@ -39,7 +39,7 @@ class EmbeddingModel(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let the running work finish, drop what waits, release threads and connections."""
+        """Release threads and connections, once no call is running."""
         ...
 
 

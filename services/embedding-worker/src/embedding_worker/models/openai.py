@@ -3,15 +3,15 @@
 import asyncio
 import base64
 import email.utils
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from openai import omit, APIConnectionError, APIStatusError, AsyncOpenAI
+from openai import APIConnectionError, APIStatusError, AsyncOpenAI, omit
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
@@ -23,14 +23,10 @@ _MAX_REQUEST_BYTES = 256 * 1024
 _MAX_REQUEST_TEXTS = 100
 _CONCURRENT_BATCH_REQUESTS = 2
 _ATTEMPTS = 3
-_MAX_PAUSE_SHARE = 0.25
+_MAX_PAUSE_SHARE = 0.25  # of the deadline: a longer pause is the caller's to wait
 _REJECTED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _CREDENTIALS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-_MOMENTARY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
-
-
-class _Momentary(EmbeddingUnavailable):
-    """May be over in a second: worth a quick retry."""
+_MAY_PASS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class OpenAIModel:
@@ -85,40 +81,36 @@ class OpenAIModel:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _request(self, texts: Sequence[str], deadline: float) -> NDArray[np.float32]:
+    async def _request(self, texts: list[str], deadline: float) -> NDArray[np.float32]:
         """One request's vectors, retried until `deadline` seconds from now."""
         retrying = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS) | stop_before_delay(deadline),
             wait=_pause,
-            retry=retry_if_exception(lambda error: _is_worth_a_retry(error, deadline * _MAX_PAUSE_SHARE)),
+            retry=retry_if_exception(lambda error: _may_pass_within(deadline * _MAX_PAUSE_SHARE, error)),
             reraise=True,
         )
-        try:
-            async with asyncio.timeout(deadline):
-                body: object = await retrying(self._post, texts)
-        except TimeoutError:
-            raise EmbeddingUnavailable(f"no answer from the embedding provider within {deadline:g} s") from None
-        return _decode(body, len(texts), self.dimensions)
 
-    async def _post(self, texts: Sequence[str]) -> object:
-        # The provider's own messages are dropped (`from None`): they may quote the text or part of the key.
-        try:
+        async def post() -> bytes:
             response = await self._client.embeddings.with_raw_response.create(
-                input=list(texts),
+                input=texts,
                 model=self._model,
                 dimensions=self._sent_dimensions,
                 encoding_format="base64",  # a quarter of the bytes; endpoints that do not know it send numbers
             )
-        except APIStatusError as error:
-            raise self._classify(error) from None
+            return response.http_response.content
+
+        # The provider's own messages are dropped (`from None`): they may quote the text or part of the key.
+        try:
+            async with asyncio.timeout(deadline):
+                content: bytes = await retrying(post)
+        except TimeoutError:
+            raise EmbeddingUnavailable(f"no answer from the embedding provider within {deadline:g} s") from None
         except APIConnectionError as error:
             cause = type(error.__cause__ or error).__name__
-            raise _Momentary(f"the embedding provider cannot be reached ({cause})") from None
-        try:
-            answer: object = response.http_response.json()
-        except ValueError:
-            raise EmbeddingUnavailable("the embedding provider answered with something other than JSON") from None
-        return answer
+            raise EmbeddingUnavailable(f"the embedding provider cannot be reached ({cause})") from None
+        except APIStatusError as error:
+            raise self._classify(error) from None
+        return _decode(content, len(texts), self.dimensions)
 
     def _classify(self, error: APIStatusError) -> EmbeddingUnavailable | EmbeddingRejected:
         status = error.status_code
@@ -134,10 +126,7 @@ class OpenAIModel:
             return EmbeddingUnavailable(
                 f"the embedding provider does not know the model {self._model!r} or the path (HTTP 404)"
             )
-        kind = (
-            _Momentary if status in _MOMENTARY or status >= HTTPStatus.INTERNAL_SERVER_ERROR else EmbeddingUnavailable
-        )
-        return kind(f"the embedding provider answered HTTP {status}", retry_after=_retry_after(error.response.headers))
+        return EmbeddingUnavailable(f"the embedding provider answered HTTP {status}", retry_after=_retry_after(error))
 
 
 def _utf8_sizes(texts: Sequence[str]) -> list[int]:
@@ -152,18 +141,21 @@ _backoff = wait_random_exponential(multiplier=0.25, max=2.0)
 
 def _pause(state: RetryCallState) -> float:
     """Seconds before the next attempt: as long as the provider asked for, else jittered and growing."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, EmbeddingUnavailable) else None
+    asked = _retry_after(state.outcome.exception() if state.outcome else None)
     return _backoff(state) if asked is None else asked
 
 
-def _is_worth_a_retry(error: BaseException, longest_pause: float) -> bool:
-    return isinstance(error, _Momentary) and (error.retry_after or 0.0) <= longest_pause
+def _may_pass_within(seconds: float, error: BaseException) -> bool:
+    """Whether a quick retry may help: not where the provider asks for a longer pause."""
+    if isinstance(error, APIStatusError):
+        passes = error.status_code in _MAY_PASS or error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return passes and (_retry_after(error) or 0.0) <= seconds
+    return isinstance(error, APIConnectionError)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the answer's Retry-After asks for (RFC 9110: a number or a date), None where it does not say."""
-    value = headers.get("retry-after")
+def _retry_after(error: BaseException | None) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110: a number or a date), None where there is none."""
+    value = error.response.headers.get("retry-after") if isinstance(error, APIStatusError) else None
     if value is None:
         return None
     with suppress(ValueError):
@@ -173,18 +165,19 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def _decode(body: Any, count: int, dimensions: int) -> NDArray[np.float32]:
+def _decode(content: bytes, count: int, dimensions: int) -> NDArray[np.float32]:
     """The answer's vectors in the order of the input, each of length 1.
 
     Raises EmbeddingUnavailable where the answer shows a wrong endpoint or setting, EmbeddingRejected where it fails
     for this input.
     """
     try:
-        entries = {int(entry["index"]): _vector(entry["embedding"]) for entry in body["data"]}
+        data = json.loads(content)["data"]
+        entries = {int(entry["index"]): _vector(entry["embedding"]) for entry in data}
     except (KeyError, TypeError, ValueError):
         raise EmbeddingUnavailable("the embedding provider's answer is not a list of embeddings") from None
-    if entries.keys() != set(range(count)) or len(body["data"]) != count:
-        raise EmbeddingRejected(f"the embedding provider sent {len(body['data'])} vectors for {count} texts")
+    if entries.keys() != set(range(count)) or len(data) != count:
+        raise EmbeddingRejected(f"the embedding provider sent {len(data)} vectors for {count} texts")
     ordered = [entries[index] for index in range(count)]
     for vector in ordered:
         if vector.shape != (dimensions,):

@@ -1,0 +1,3 @@
+from embedding_worker.main import main
+
+main()
