@@ -5,11 +5,10 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from faststream import AckPolicy
-from faststream.nats import JStream, NatsBroker, PullSub
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js.api import ConsumerConfig
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
@@ -17,14 +16,15 @@ from contracts.events import Event, parse_event
 from contracts.methods import ProblemError
 from contracts.topology import Durable
 from messaging import dead_letters
-from messaging.broker import inbox_prefix
 from messaging.errors import GiveUp, RetryLater, problem_of
+from messaging.puller import ConsumerMissing, Puller
 from observability import logger, span
 from observability.metrics import EVENTS_CONSUMED
 
 _log = logger(__name__)
 
-_FILL_SECONDS = 0.05
+_PAUSE_SECONDS = 1.0
+_GRACE_SECONDS = 10.0
 _HEARTBEAT = 3
 _MAX_DELAY = 300.0
 
@@ -56,7 +56,7 @@ Handler = Callable[[Sequence[Delivery]], Awaitable[None]]
 
 
 class Consumer:
-    """Takes the events of one durable in batches.
+    """Takes the events of one durable in batches, as long as `run` runs.
 
     A handler settles each delivery itself; those it leaves are acknowledged when it returns, and fail with its
     exception when it raises. A batch of several that raises is tried again one by one, so that one poison message
@@ -67,23 +67,39 @@ class Consumer:
         self._broker = broker
         self._durable = durable
         self._handler = handler
-        broker.subscriber(
-            durable=durable.name,
-            config=ConsumerConfig(filter_subjects=list(durable.subjects)),
-            stream=JStream(durable.stream, declare=False),
-            pull_sub=PullSub(batch_size=durable.batch, timeout=_FILL_SECONDS, batch=True),
-            ack_policy=AckPolicy.MANUAL,
-            inbox_prefix=inbox_prefix(durable.service).encode(),
-            decoder=_undecoded,
-        )(self._consume)
 
-    async def _consume(self, batch: Any) -> None:
-        deliveries = [delivery for message in batch.raw_message if (delivery := await self._parse(message))]
+    async def run(self) -> None:
+        """Consume until cancelled. What is being handled then is finished, or given back to the server."""
+        while True:
+            try:
+                async with Puller(self._broker.connection, self._durable) as puller:
+                    while True:
+                        if batch := await puller.next_batch(self._durable.batch):
+                            await self._finish(batch)
+            except (ConsumerMissing, NatsError, OSError) as error:
+                _log.warning("cannot_consume", consumer=self._durable.name, error=str(error) or type(error).__name__)
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def ping(self) -> None:
+        """Raise when the server does not have the durable consumer."""
+        connection: Client = self._broker.connection
+        await connection.jetstream(timeout=2).consumer_info(self._durable.stream, self._durable.name)
+
+    async def _finish(self, batch: Sequence[Msg]) -> None:
+        deliveries = [delivery for message in batch if (delivery := await self._parse(message))]
         if not deliveries:
             return
+        handling = asyncio.create_task(self._handle(deliveries))
         heartbeat = asyncio.create_task(self._heartbeat(deliveries))
         try:
-            await self._handle(deliveries)
+            await asyncio.shield(handling)
+        except asyncio.CancelledError:
+            await asyncio.wait([handling], timeout=_GRACE_SECONDS)
+            handling.cancel()
+            for delivery in deliveries:
+                if not delivery.settled:
+                    await self._settle(delivery.message.nak)
+            raise
         finally:
             heartbeat.cancel()
 
@@ -190,7 +206,3 @@ def _is_permanent(error: BaseException) -> bool:
     if isinstance(error, RetryLater):
         return False
     return isinstance(error, ProblemError) and not problem_of(error).is_transient
-
-
-async def _undecoded(message: Any) -> Any:
-    return message

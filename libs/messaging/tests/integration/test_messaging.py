@@ -1,6 +1,7 @@
 """The plumbing on real Postgres and NATS: a service of three lines, with an outbox of its own."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from messaging import Consumer, GiveUp, Outbox, Relay, RetryLater, RpcClient, cr
 from messaging.dead_letters import ORIGIN, REASON
 from messaging.provisioning import provision
 from persistence import Database
+from runtime import background
 
 ADA = Identity("acme", "ada", ("user",), "request-1")
 PING = Method("memory-store", "get_conversation", ConversationRef, Empty)
@@ -264,11 +266,13 @@ async def publish(streams, data):
     return made
 
 
+@asynccontextmanager
 async def consuming(nats_server, handler, durable=FORGET_SOURCES):
-    made = create_broker(nats_server.url, service=durable.service)
-    Consumer(made, durable, handler)
-    await made.start()
-    return made
+    broker = create_broker(nats_server.url, service=durable.service)
+    await broker.start()
+    async with background(Consumer(broker, durable, handler).run()):
+        yield
+    await broker.stop()
 
 
 async def test_an_event_is_handled_once_and_acknowledged(nats_server, streams, eventually):
@@ -277,8 +281,7 @@ async def test_an_event_is_handled_once_and_acknowledged(nats_server, streams, e
     async def handle(received):
         seen.append(received)
 
-    consumer = await consuming(nats_server, each(handle))
-    try:
+    async with consuming(nats_server, each(handle)):
         sent = await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
 
         async def acknowledged():
@@ -287,8 +290,6 @@ async def test_an_event_is_handled_once_and_acknowledged(nats_server, streams, e
             assert seen == [sent]
 
         await eventually(acknowledged)
-    finally:
-        await consumer.stop()
 
 
 async def test_a_passing_fault_is_tried_again_later(nats_server, streams, eventually):
@@ -299,8 +300,7 @@ async def test_a_passing_fault_is_tried_again_later(nats_server, streams, eventu
         if len(tries) < 3:
             raise RetryLater("the owner is away", delay=0.05)
 
-    consumer = await consuming(nats_server, each(handle))
-    try:
+    async with consuming(nats_server, each(handle)):
         await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
 
         async def handled():
@@ -309,16 +309,13 @@ async def test_a_passing_fault_is_tried_again_later(nats_server, streams, eventu
             assert info.num_ack_pending == 0
 
         await eventually(handled)
-    finally:
-        await consumer.stop()
 
 
 async def test_a_permanent_fault_becomes_a_dead_letter_with_its_body_and_reason(nats_server, streams, eventually):
     async def handle(_received):
         raise GiveUp("this source never existed")
 
-    consumer = await consuming(nats_server, each(handle))
-    try:
+    async with consuming(nats_server, each(handle)):
         sent = await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
 
         async def buried():
@@ -330,16 +327,13 @@ async def test_a_permanent_fault_becomes_a_dead_letter_with_its_body_and_reason(
             assert info.num_ack_pending == 0
 
         await eventually(buried, ignore=(nats.js.errors.NotFoundError,))
-    finally:
-        await consumer.stop()
 
 
 async def test_what_is_not_an_event_is_buried_too(nats_server, streams, eventually):
     async def handle(_received):
         raise AssertionError("must not be called")
 
-    consumer = await consuming(nats_server, each(handle))
-    try:
+    async with consuming(nats_server, each(handle)):
         await streams.publish("data_source.deleted", b"\xff not json")
 
         async def buried():
@@ -347,8 +341,6 @@ async def test_what_is_not_an_event_is_buried_too(nats_server, streams, eventual
             assert letter.data == b"\xff not json"
 
         await eventually(buried, ignore=(nats.js.errors.NotFoundError,))
-    finally:
-        await consumer.stop()
 
 
 async def test_one_poison_message_does_not_hold_up_its_batch(nats_server, streams, eventually):
@@ -364,8 +356,7 @@ async def test_one_poison_message_does_not_hold_up_its_batch(nats_server, stream
     good = {uuid4() for _ in range(9)}
     for source in [*list(good)[:4], poison, *list(good)[4:]]:
         await publish(streams, DataSourceDeleted(data_source_id=source))
-    consumer = await consuming(nats_server, handle, durable)
-    try:
+    async with consuming(nats_server, handle, durable):
 
         async def settled():
             assert handled == good
@@ -374,8 +365,6 @@ async def test_one_poison_message_does_not_hold_up_its_batch(nats_server, stream
             assert (await streams.stream_info("DEAD_LETTERS")).state.messages == 1
 
         await eventually(settled)
-    finally:
-        await consumer.stop()
 
 
 async def test_a_message_that_keeps_failing_ends_as_a_dead_letter(nats_server, streams, eventually):
@@ -385,8 +374,7 @@ async def test_a_message_that_keeps_failing_ends_as_a_dead_letter(nats_server, s
     async def handle(_received):
         raise RetryLater("still away", delay=0.01)
 
-    consumer = await consuming(nats_server, each(handle), durable)
-    try:
+    async with consuming(nats_server, each(handle), durable):
         await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
 
         async def buried():
@@ -394,8 +382,6 @@ async def test_a_message_that_keeps_failing_ends_as_a_dead_letter(nats_server, s
             assert "still away" in letter.headers[REASON]
 
         await eventually(buried, ignore=(nats.js.errors.NotFoundError,))
-    finally:
-        await consumer.stop()
 
 
 async def test_events_of_other_types_are_not_delivered(nats_server, streams, eventually):
@@ -404,12 +390,9 @@ async def test_events_of_other_types_are_not_delivered(nats_server, streams, eve
     async def handle(received):
         seen.append(received.type)
 
-    consumer = await consuming(nats_server, each(handle))
-    try:
+    async with consuming(nats_server, each(handle)):
         await publish(
             streams, MemoryCreated(memory_id=uuid4(), memory_type="rule", content_version=1, content_hash="x")
         )
         await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
         await eventually(lambda: seen == ["data_source.deleted"])
-    finally:
-        await consumer.stop()

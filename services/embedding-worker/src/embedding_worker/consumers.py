@@ -10,10 +10,10 @@ from embedding_worker.use_cases import Embeddings
 from messaging import Consumer, Delivery
 
 
-def register(broker: NatsBroker, embeddings: Embeddings, *, batch: int) -> None:
-    """Embed memories in batches of up to `batch`."""
+def memories(broker: NatsBroker, embeddings: Embeddings, *, batch: int) -> Consumer:
+    """Embeds memories in batches of up to `batch`."""
 
     async def embed(deliveries: Sequence[Delivery]) -> None:
         await embeddings.embed_memories([delivery.event for delivery in deliveries])
 
-    Consumer(broker, replace(EMBED_MEMORIES, batch=batch), embed)
+    return Consumer(broker, replace(EMBED_MEMORIES, batch=batch), embed)

@@ -47,11 +47,11 @@ async def running(settings: EmbeddingWorkerSettings) -> AsyncIterator[Mapping[st
     secret = cache_secret(settings.secret_key.get_secret_value())
     embeddings = Embeddings(model, cache, RpcClient(broker), secret)
     rpc.register(broker, embeddings)
-    consumers.register(broker, embeddings, batch=settings.embedding_batch_size)
+    memories = consumers.memories(broker, embeddings, batch=settings.embedding_batch_size)
     try:
         await start(broker)
-        async with background(embeddings.sweep()):
-            yield {"database": worker.ping, "nats": partial(ping, broker)}
+        async with background(memories.run(), embeddings.sweep()):
+            yield {"database": worker.ping, "nats": partial(ping, broker), "consumer": memories.ping}
     finally:
         await broker.stop()
         await model.close()

@@ -7,6 +7,9 @@ from uuid import uuid4
 import nats
 import numpy as np
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
 from contracts.embedding_worker import EMBED, Embed
 from contracts.events import MemoryCreated, event
 from contracts.identity import Identity
@@ -16,8 +19,6 @@ from embedding_worker.main import running
 from embedding_worker.settings import EmbeddingWorkerSettings
 from memori_testing.model_server import ModelServer, Status
 from messaging import RpcClient, create_broker, serve
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 ADA = Identity("acme", "ada")
 
@@ -42,7 +43,10 @@ class Memories:
             # At most 40 at a time, as when contents are long: the worker has to ask again.
             contents=tuple(
                 MemoryContent(
-                    **ref.model_dump(), content=self.contents[ref.memory_id][1], content_version=1, memory_type="long_term"
+                    **ref.model_dump(),
+                    content=self.contents[ref.memory_id][1],
+                    content_version=1,
+                    memory_type="long_term",
                 )
                 for ref in known[:40]
             ),
