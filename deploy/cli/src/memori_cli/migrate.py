@@ -49,7 +49,7 @@ async def migrate_streams(
 ) -> list[str]:
     """Create or update the streams and durable consumers of the topology; returns what was done."""
     credentials = {"user": user, "password": password} if user and password else {}
-    client = await nats.connect(url, connect_timeout=5, max_reconnect_attempts=3, **credentials)  # type: ignore[arg-type]
+    client = await nats.connect(url, connect_timeout=5, max_reconnect_attempts=3, **credentials)
     try:
         return await provision(client.jetstream(timeout=10), replicas=replicas)
     finally:

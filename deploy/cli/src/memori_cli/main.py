@@ -1,0 +1,109 @@
+"""The `memori` command."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Memori for Text2SQL.", pretty_exceptions_enable=False
+)
+dlq = typer.Typer(no_args_is_help=True, help="Dead letters: messages that could not be handled.")
+app.add_typer(dlq, name="dlq")
+
+Home = Annotated[Path, typer.Option(envvar="MEMORI_HOME", help="Where the embedded installation keeps its data.")]
+NatsUrl = Annotated[str, typer.Option(envvar="NATS_URL")]
+NatsPassword = Annotated[str | None, typer.Option(envvar="NATS_MIGRATOR_PASSWORD", help="Of the user `migrator`.")]
+
+# Each command imports what it needs: `memori --help` must not wait for database drivers.
+
+
+@app.command()
+def up(
+    home: Home = Path(".memori"),
+    port: Annotated[int, typer.Option(help="Where the HTTP API listens.")] = 8000,
+) -> None:
+    """Run the whole system here, without containers, until Ctrl-C."""
+    from memori_cli.up import run  # noqa: PLC0415
+
+    raise typer.Exit(run(home, port))
+
+
+@app.command()
+def demo(
+    home: Home = Path(".memori/demo"),
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the system running afterwards.")] = False,
+) -> None:
+    """Watch the main job: remember, recall, ask, learn."""
+    from memori_cli.demo.story import run  # noqa: PLC0415
+
+    raise typer.Exit(run(home, keep=keep))
+
+
+@app.command()
+def migrate(
+    admin_url: Annotated[str, typer.Option(envvar="DATABASE_ADMIN_URL", help="A role that may create roles.")],
+    nats_url: NatsUrl = "nats://127.0.0.1:4222",
+    nats_password: NatsPassword = None,
+    replicas: Annotated[int, typer.Option(envvar="NATS_REPLICAS")] = 1,
+    passwords: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DATABASE_PASSWORDS", help='JSON: {"memory_store_app": "…", …}; or DATABASE_PASSWORDS_FILE.'
+        ),
+    ] = None,
+) -> None:
+    """Bring Postgres and NATS to what this version needs; safe to run twice and at once."""
+    import json  # noqa: PLC0415
+
+    from contracts.permissions import MIGRATOR  # noqa: PLC0415
+    from memori_cli.migrate import migrate_database, migrate_streams  # noqa: PLC0415
+
+    file = os.environ.get("DATABASE_PASSWORDS_FILE")
+    known = json.loads(passwords or (Path(file).read_text(encoding="utf-8") if file else "{}"))
+    asyncio.run(migrate_database(admin_url, known, say=typer.echo))
+    user = MIGRATOR if nats_password else None
+    for line in asyncio.run(migrate_streams(nats_url, user=user, password=nats_password, replicas=replicas)):
+        typer.echo(line)
+
+
+@app.command()
+def doctor(home: Home = Path(".memori")) -> None:
+    """Say what is wrong here, and how to mend it."""
+    from memori_cli.doctor import run  # noqa: PLC0415
+
+    raise typer.Exit(run(home))
+
+
+@dlq.command("list")
+def dlq_list(nats_url: NatsUrl = "nats://127.0.0.1:4222", nats_password: NatsPassword = None) -> None:
+    """Show the dead letters: sequence, consumer, subject, reason."""
+    from memori_cli import dead_letters  # noqa: PLC0415
+
+    asyncio.run(dead_letters.show(nats_url, nats_password))
+
+
+@dlq.command("replay")
+def dlq_replay(
+    sequence: Annotated[int, typer.Argument(help="As `memori dlq list` shows it.")],
+    nats_url: NatsUrl = "nats://127.0.0.1:4222",
+    nats_password: NatsPassword = None,
+) -> None:
+    """Publish a dead letter again on the subject it came from, and remove it here."""
+    from memori_cli import dead_letters  # noqa: PLC0415
+
+    asyncio.run(dead_letters.replay(nats_url, nats_password, sequence))
+
+
+@dlq.command("drop")
+def dlq_drop(
+    sequence: Annotated[int, typer.Argument(help="As `memori dlq list` shows it.")],
+    nats_url: NatsUrl = "nats://127.0.0.1:4222",
+    nats_password: NatsPassword = None,
+) -> None:
+    """Remove a dead letter for good."""
+    from memori_cli import dead_letters  # noqa: PLC0415
+
+    asyncio.run(dead_letters.drop(nats_url, nats_password, sequence))
