@@ -1,10 +1,15 @@
 """The connection to NATS: never gives up, and knows when it is gone."""
 
+import asyncio
+
 from faststream.nats import NatsBroker
 from faststream.security import SASLPlaintext
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+_START_SECONDS = 60.0
+_LAST_TRY_SECONDS = 10.0
 
 
 def create_broker(url: str, *, service: str, password: str | None = None, graceful_timeout: float = 20.0) -> NatsBroker:
@@ -43,12 +48,22 @@ async def ping(broker: NatsBroker) -> None:
     await connection.flush(timeout=1)
 
 
+async def start(broker: NatsBroker) -> None:
+    """Connect and start consuming; NATS, or the consumers that `memori migrate` makes, may be a minute late.
+
+    Raises:
+        TimeoutError: NATS did not answer for a minute. (nats-py itself would try for ever, as it does later.)
+        nats.errors.Error: it answers, but what the service needs is not there.
+    """
+    async with asyncio.timeout(_START_SECONDS + _LAST_TRY_SECONDS):
+        await _start(broker)
+
+
 @retry(
     retry=retry_if_exception_type((NatsError, OSError, TimeoutError)),
     wait=wait_random_exponential(multiplier=0.2, max=5),
-    stop=stop_after_delay(60),
+    stop=stop_after_delay(_START_SECONDS),
     reraise=True,
 )
-async def start(broker: NatsBroker) -> None:
-    """Connect and start consuming; NATS, or the consumers that `memori migrate` makes, may be a minute late."""
+async def _start(broker: NatsBroker) -> None:
     await broker.start()

@@ -77,7 +77,8 @@ class Outbox:
 
     async def _add(self, transaction: Transaction, rows: list[dict[str, Any]]) -> None:
         if rows:
-            await transaction.execute(insert(self.table), rows)
+            # Inline: nothing is returned, since the app role may not read the outbox.
+            await transaction.execute(insert(self.table).inline(), rows)
             transaction.after_commit(self._wake)
 
 

@@ -25,7 +25,7 @@ RequestT = TypeVar("RequestT", bound=Message)
 ReplyT = TypeVar("ReplyT", bound=Message)
 
 _log = logger(__name__)
-_NO_RESPONDERS_TRIES = 4
+_TRIES = 4
 
 
 class RpcClient:
@@ -44,11 +44,11 @@ class RpcClient:
     ) -> ReplyT:
         """The reply of whichever instance of the service answers.
 
-        A service that has no instance listening is asked again a few times within half a second: nothing was
-        delivered, so this is safe for every method.
+        While NATS is away or nobody listens it tries a few times within half a second: nothing was delivered, so
+        this is safe for every method.
 
         Raises:
-            ProblemError: the service answered with a problem, nobody listens (`unavailable`), or nobody answered
+            ProblemError: the service answered with a problem, nobody could be asked (`unavailable`), or nobody answered
                 before the time was up (`timeout`).
         """
         return method.reply.model_validate_json(
@@ -78,18 +78,22 @@ class RpcClient:
 
     async def _request(self, subject: str, body: bytes, headers: dict[str, str], timeout_seconds: float) -> Any:
         connection: Client = self._broker.connection
-        for attempt in range(_NO_RESPONDERS_TRIES):
+        for attempt in range(_TRIES):
+            if attempt:
+                await asyncio.sleep(0.05 * 2**attempt * random.uniform(0.25, 0.75))  # noqa: S311  # jitter, not a secret
+            if not connection.is_connected:
+                # nats-py would keep the request until it is back, long after the deadline.
+                reason = "messaging is away"
+                continue
             try:
                 return await connection.request(subject, body, timeout=timeout_seconds, headers=headers)
             except NoRespondersError:
-                if attempt == _NO_RESPONDERS_TRIES - 1:
-                    break
-                await asyncio.sleep(0.05 * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, not a secret
+                reason = f"{_service(subject)} is not running"
             except NatsTimeoutError as error:
                 raise ProblemError(problem("timeout", f"{_service(subject)} did not answer in time")) from error
             except (NatsError, OSError) as error:
                 raise ProblemError(problem("unavailable", "messaging is away", retry_after=2)) from error
-        raise ProblemError(problem("unavailable", f"{_service(subject)} is not running", retry_after=2))
+        raise ProblemError(problem("unavailable", reason, retry_after=2))
 
 
 def _service(subject: str) -> str:

@@ -1,0 +1,215 @@
+"""`memori demo`: starts the embedded stack and tells what the product does, each claim checked as it is made."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from memori_cli.demo.screen import Screen
+from memori_cli.demo.subscriber import Subscriber
+from memori_cli.local.server import LocalServerError
+from memori_cli.local.stack import LocalStack
+from memori_cli.sample import create
+
+_DEADLINE_SECONDS = 30.0
+
+_REVENUE = "Revenue means sum(order_items.quantity * order_items.unit_price)"
+_BIG = "Business customers are those with segment = 'business'"
+_FACTS = (
+    (_REVENUE, "long_term"),
+    (_BIG, "long_term"),
+    ("Our biggest worry this year is customers who send their parcels back", "long_term"),
+    ("Prefers aliases for all tables", "rule"),
+)
+
+
+class Person:
+    """A user of the HTTP API, as a front end would be."""
+
+    def __init__(self, base_url: str, name: str) -> None:
+        self.name = name
+        self.user_id = f"{name.lower()}-{uuid4().hex[:6]}"
+        self._http = httpx.Client(base_url=base_url, headers={"X-User-Id": self.user_id}, timeout=120)
+
+    def call(self, verb: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The JSON answer; any other status than 2xx is an error of the demo."""
+        response = self._http.request(verb, path, json=body)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+    def status(self, path: str) -> int:
+        """The status of reading a path."""
+        return self._http.get(path).status_code
+
+
+def run(home: Path, *, keep: bool) -> int:
+    """Tell the story; returns 0 when every claim held."""
+    screen = Screen()
+    screen.console.print("[bold]Memori for Text2SQL[/] — a memory that makes questions over data answerable")
+    screen.chapter("The stack", "PostgreSQL with pgvector, NATS JetStream and five services; no container, no key.")
+    settings = {} if os.environ.get("ANTHROPIC_API_KEY") else {"MEMORI_LLM_PROVIDER": "offline"}
+    stack = LocalStack(home, settings=settings)
+    try:
+        with screen.working("everything is up"):
+            stack.start()
+    except LocalServerError as error:
+        screen.console.print(f"[red]{error}[/]", markup=True)
+        screen.console.print("`memori doctor` says how to mend it.")
+        return 1
+    try:
+        _tell(screen, stack, home)
+        failed = len(screen.failures)
+        screen.chapter("The end", f"{screen.seconds:.0f} s in all. Next: `memori up`, then {stack.gateway_url}/docs")
+        if failed:
+            screen.console.print(f"[red]{failed} claims did not hold[/]")
+        if keep:
+            screen.console.print(f"The system keeps running at {stack.gateway_url}; Ctrl-C ends it.")
+            _wait_for_interrupt()
+        return 1 if failed else 0
+    finally:
+        stack.stop()
+
+
+def _tell(screen: Screen, stack: LocalStack, home: Path) -> None:
+    ada, eve = Person(stack.gateway_url, "Ada"), Person(stack.gateway_url, "Eve")
+    source = _connect_shop(screen, ada, home)
+    _ask_before(screen, ada, source)
+    _remember(screen, stack, ada)
+    _search(screen, ada)
+    _ask(screen, ada, source)
+    _reuse(screen, ada, source)
+    _isolate(screen, ada, eve)
+    _refuse(screen, ada, source)
+
+
+def _connect_shop(screen: Screen, ada: Person, home: Path) -> str:
+    screen.chapter(
+        "A database", "A generated shop: two years of orders. Ada registers it; its schema is read and kept."
+    )
+    summary = create(home / "shop.sqlite")
+    screen.note(", ".join(f"{count:,} {table}" for table, count in summary.rows.items()))
+    body = {"name": "shop", "kind": "sqlite", "connection": str(summary.path)}
+    registered = ada.call("POST", "/api/data-sources", body)
+    synced = ada.call("POST", f"/api/data-sources/{registered['data_source_id']}/sync")
+    screen.check(synced["status"] == "ready", f"{synced['table_count']} tables known")
+    return str(registered["data_source_id"])
+
+
+def _question(screen: Screen, person: Person, question: str, source: str, *, execute: bool = True) -> dict[str, Any]:
+    screen.says(person.name, question)
+    body = {"question": question, "data_source_id": source, "execute": execute}
+    answer: dict[str, Any] = person.call("POST", "/api/queries", body)
+    screen.answer(answer)
+    return answer
+
+
+def _ask_before(screen: Screen, ada: Person, source: str) -> None:
+    screen.chapter("Before", "Nothing is known yet about what words mean here.")
+    answer = _question(screen, ada, "What is our revenue by country?", source)
+    if answer["model"] == "offline":
+        screen.note(answer["reason"] or answer["explanation"])
+        screen.check(answer["status"] == "abstained", "it says what it does not know instead of guessing")
+
+
+def _remember(screen: Screen, stack: LocalStack, ada: Person) -> None:
+    screen.chapter("Remember", "Each memory is committed, then announced; a plain nats-py subscriber listens.")
+    arrived: list[str] = []
+    lock = threading.Lock()
+
+    def received(event: dict[str, Any]) -> None:
+        if event["userid"] == ada.user_id:
+            with lock:
+                arrived.append(event["data"]["memory_id"])
+                screen.event(f"{event['type']}  {event['data']['memory_id']}  (ids only, never content)")
+
+    with Subscriber(stack.subscriber_url(), received):
+        told = []
+        for content, memory_type in _FACTS:
+            screen.says("Ada", content, kind=memory_type)
+            told.append(
+                ada.call("POST", "/api/memories", {"content": content, "memory_type": memory_type})["memory_id"]
+            )
+        _until(lambda: set(arrived) >= set(told))
+    screen.check(set(arrived) == set(told), f"{len(told)} memories, {len(arrived)} events")
+
+
+def _search(screen: Screen, ada: Person) -> None:
+    screen.chapter(
+        "Find by meaning", "Embedded in the background; this question shares no word with the memory it finds."
+    )
+    query = "What are we most afraid of: too many refunds?"
+    started = time.monotonic()
+
+    def by_meaning() -> Any:
+        hits = ada.call("POST", "/api/memories/search", {"query": query})["results"]
+        return next((hit for hit in hits if "vector" in hit["matched_by"] and "parcels" in hit["content"]), None)
+
+    screen.says("Ada", query, kind="search")
+    hit = _until(by_meaning)
+    screen.check(hit is not None, f"found {time.monotonic() - started:.1f} s after it was asked for")
+    if hit:
+        screen.note(f"“{hit['content']}”  cosine similarity {hit['similarity_score']:.2f}")
+    _until(lambda: len(ada.call("GET", "/api/rules")["rules"]) > 0)
+
+
+def _ask(screen: Screen, ada: Person, source: str) -> None:
+    screen.chapter("Ask", "The SQL is written with what was remembered, checked, and run read-only.")
+    answer = _question(screen, ada, "What is our revenue by country?", source)
+    screen.check(answer["status"] == "executed", "the question it had no answer to before is answered")
+    shown = any(memory["content"].startswith("Revenue means") for memory in answer["memories"])
+    screen.check(shown or answer["model"] != "offline", "with Ada's own definition of revenue")
+    answer = _question(screen, ada, "How many business customers are there per country?", source)
+    screen.check(answer["status"] == "executed", "with Ada's idea of a business customer")
+    screen.check(" AS " in (answer["sql"] or ""), "and her rule: every table has an alias")
+    answer = _question(screen, ada, "Top 5 products by revenue", source)
+    screen.check(bool(answer["result"]) and answer["result"]["row_count"] == 5, "five products")
+    answer = _question(screen, ada, "How many orders are there per status?", source)
+    screen.check(answer["status"] == "executed", "a plain count")
+
+
+def _reuse(screen: Screen, ada: Person, source: str) -> None:
+    screen.chapter("Learn", "What worked is kept, and serves the same question in other words.")
+    answer = _question(screen, ada, "How many orders do we have for each status?", source)
+    learned = [pattern["question"] for pattern in answer["patterns"]]
+    screen.check(bool(learned), "written from what was learned a moment ago")
+
+
+def _isolate(screen: Screen, ada: Person, eve: Person) -> None:
+    screen.chapter("Nobody else", "Eve is another user. Row-level security in the database keeps her out.")
+    memory = ada.call("POST", "/api/memories/search", {"query": "revenue"})["results"][0]["memory_id"]
+    found = eve.call("POST", "/api/memories/search", {"query": "revenue", "min_similarity": -1})["total"]
+    screen.check(found == 0, "Eve's search finds none of Ada's memories")
+    screen.check(eve.status(f"/api/memories/{memory}") == 404, "not even by its id: 404")
+    screen.check(eve.call("GET", "/api/data-sources")["data_sources"] == [], "nor Ada's database")
+
+
+def _refuse(screen: Screen, ada: Person, source: str) -> None:
+    screen.chapter("Harmless", "A statement in a question's guise.")
+    screen.says("Ada", "DROP TABLE customers")
+    body = {"question": "DROP TABLE customers", "data_source_id": source, "execute": True}
+    answer = ada.call("POST", "/api/queries", body)
+    screen.note(f"{answer['status']}: {answer['reason']}")
+    screen.check(answer["status"] in {"refused", "abstained"} and answer["result"] is None, "nothing ran")
+    count = ada.call("POST", "/api/queries", body | {"question": "How many customers are there?"})
+    rows = count["result"]["rows"] if count["result"] else []
+    screen.check(bool(rows), f"the customers are all there: {rows[0][0] if rows else 'no answer'}")
+
+
+def _until(check: Callable[[], Any]) -> Any:
+    """What the check returns once it is true, or its last answer when the time is up."""
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while not (found := check()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def _wait_for_interrupt() -> None:
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return
