@@ -13,6 +13,7 @@ from embedding_worker.settings import EmbeddingWorkerSettings
 from embedding_worker.use_cases import Embeddings
 from messaging import RpcClient, create_broker
 from messaging.broker import ping, start
+from messaging.health import serve_health
 from observability.health import Check
 from persistence import Database
 from runtime import background, health_app, serve
@@ -48,10 +49,17 @@ async def running(settings: EmbeddingWorkerSettings) -> AsyncIterator[Mapping[st
     embeddings = Embeddings(model, cache, RpcClient(broker), secret)
     rpc.register(broker, embeddings)
     memories = consumers.memories(broker, embeddings, batch=settings.embedding_batch_size)
+    checks: dict[str, Check] = {
+        "database": worker.ping,
+        "nats": partial(ping, broker),
+        "consumer": memories.ping,
+        "embeddings": embeddings.ping,
+    }
+    serve_health(broker, SERVICE, checks)
     try:
         await start(broker)
         async with background(memories.run(), embeddings.sweep()):
-            yield {"database": worker.ping, "nats": partial(ping, broker), "consumer": memories.ping}
+            yield {name: check for name, check in checks.items() if name != "embeddings"}
     finally:
         await broker.stop()
         await model.close()

@@ -7,7 +7,7 @@ from contracts.identity import Identity
 from contracts.methods import ProblemError
 from contracts.problems import FieldError, problem
 from embedding_worker.models import EmbeddingRejected, EmbeddingUnavailable
-from embedding_worker.use_cases import ERRORS, Embeddings
+from embedding_worker.use_cases import Embeddings
 from messaging import serve
 
 
@@ -18,11 +18,9 @@ def register(broker: NatsBroker, embeddings: Embeddings) -> None:
         try:
             return await embeddings.embed_query(request.text, identity)
         except EmbeddingUnavailable as error:
-            ERRORS.labels("unavailable").inc()
             retry_after = round(error.retry_after) if error.retry_after else 5
             raise ProblemError(problem("unavailable", str(error), retry_after=retry_after)) from error
         except EmbeddingRejected as error:
-            ERRORS.labels("rejected").inc()
             wrong = FieldError(field="text", message=str(error))
             raise ProblemError(problem("invalid", errors=(wrong,))) from error
 

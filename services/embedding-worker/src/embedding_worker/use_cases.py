@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from prometheus_client import Counter
@@ -50,6 +51,7 @@ class Embeddings:
         self._rpc = rpc
         self._secret = secret
         self._queries: OrderedDict[Key, bytes] = OrderedDict()
+        self._unavailable: EmbeddingUnavailable | None = None
 
     async def embed_query(self, text: str, identity: Identity) -> Embedding:
         """The vector of a question; the same user's same question is remembered in this process.
@@ -61,7 +63,8 @@ class Embeddings:
         vector = self._queries.get(key)
         CACHE.labels("miss" if vector is None else "hit").inc()
         if vector is None:
-            vector = (await self._model.embed_query(text)).astype("<f4").tobytes()
+            with self._watched():
+                vector = (await self._model.embed_query(text)).astype("<f4").tobytes()
             EMBEDDED.inc()
             self._queries[key] = vector
             if len(self._queries) > _QUERIES_KEPT:
@@ -93,6 +96,11 @@ class Embeddings:
             return
         vectors = await self._vectors([Text(c.tenant_id, c.user_id, c.content) for c in contents])
         await self._store(contents, vectors)
+
+    async def ping(self) -> None:
+        """Raise when the model's last answer was that it is away."""
+        if self._unavailable is not None:
+            raise self._unavailable
 
     async def sweep(self) -> None:
         """Drop expired vectors, again and again."""
@@ -131,15 +139,27 @@ class Embeddings:
 
     async def _embed(self, contents: list[str]) -> list[bytes]:
         try:
-            matrix = await self._model.embed(contents)
+            with self._watched():
+                matrix = await self._model.embed(contents)
         except EmbeddingUnavailable as error:
-            ERRORS.labels("unavailable").inc()
             raise RetryLater(str(error), error.retry_after) from error
         except EmbeddingRejected as error:
-            ERRORS.labels("rejected").inc()
             raise GiveUp(str(error)) from error
         EMBEDDED.inc(len(contents))
         return [np.asarray(row, dtype="<f4").tobytes() for row in matrix]
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except EmbeddingUnavailable as error:
+            ERRORS.labels("unavailable").inc()
+            self._unavailable = error
+            raise
+        except EmbeddingRejected:
+            ERRORS.labels("rejected").inc()
+            raise
+        self._unavailable = None
 
     async def _store(self, contents: list[MemoryContent], vectors: list[bytes]) -> None:
         size = self._model.dimensions * 4 * 4 // 3 + _VECTOR_OVERHEAD

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
 from memori_cli.demo.screen import Screen
 from memori_cli.demo.subscriber import Subscriber
 from memori_cli.local.server import LocalServerError
 from memori_cli.local.stack import LocalStack
 from memori_cli.sample import create
+from memori_client import Memori, MemoriError
 
 _DEADLINE_SECONDS = 30.0
 
@@ -29,22 +28,12 @@ _FACTS = (
 
 
 class Person:
-    """A user of the HTTP API, as a front end would be."""
+    """A user of the HTTP API, with a name for the story and an id nobody had before."""
 
     def __init__(self, base_url: str, name: str) -> None:
         self.name = name
         self.user_id = f"{name.lower()}-{uuid4().hex[:6]}"
-        self._http = httpx.Client(base_url=base_url, headers={"X-User-Id": self.user_id}, timeout=120)
-
-    def call(self, verb: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """The JSON answer; any other status than 2xx is an error of the demo."""
-        response = self._http.request(verb, path, json=body)
-        response.raise_for_status()
-        return response.json() if response.content else None
-
-    def status(self, path: str) -> int:
-        """The status of reading a path."""
-        return self._http.get(path).status_code
+        self.memori = Memori(base_url, user_id=self.user_id)
 
 
 def run(home: Path, *, keep: bool) -> int:
@@ -93,17 +82,14 @@ def _connect_shop(screen: Screen, ada: Person, home: Path) -> str:
     )
     summary = create(home / "shop.sqlite")
     screen.note(", ".join(f"{count:,} {table}" for table, count in summary.rows.items()))
-    body = {"name": "shop", "kind": "sqlite", "connection": str(summary.path)}
-    registered = ada.call("POST", "/api/data-sources", body)
-    synced = ada.call("POST", f"/api/data-sources/{registered['data_source_id']}/sync")
-    screen.check(synced["status"] == "ready", f"{synced['table_count']} tables known")
-    return str(registered["data_source_id"])
+    source = ada.memori.connect("shop", "sqlite", str(summary.path))
+    screen.check(source["status"] == "ready", f"{source['table_count']} tables known")
+    return str(source["data_source_id"])
 
 
-def _question(screen: Screen, person: Person, question: str, source: str, *, execute: bool = True) -> dict[str, Any]:
+def _question(screen: Screen, person: Person, question: str, source: str) -> dict[str, Any]:
     screen.says(person.name, question)
-    body = {"question": question, "data_source_id": source, "execute": execute}
-    answer: dict[str, Any] = person.call("POST", "/api/queries", body)
+    answer = person.memori.ask(question, data_source_id=source, execute=True)
     screen.answer(answer)
     return answer
 
@@ -146,7 +132,7 @@ def _search(screen: Screen, ada: Person) -> None:
     started = time.monotonic()
 
     def by_meaning() -> Any:
-        hits = ada.call("POST", "/api/memories/search", {"query": query})["results"]
+        hits = ada.memori.search(query)["results"]
         return next((hit for hit in hits if "vector" in hit["matched_by"] and "parcels" in hit["content"]), None)
 
     screen.says("Ada", query, kind="search")
@@ -154,7 +140,7 @@ def _search(screen: Screen, ada: Person) -> None:
     screen.check(hit is not None, f"found {time.monotonic() - started:.1f} s after it was asked for")
     if hit:
         screen.note(f"“{hit['content']}”  cosine similarity {hit['similarity_score']:.2f}")
-    _until(lambda: len(ada.call("GET", "/api/rules")["rules"]) > 0)
+    _until(ada.memori.rules)
 
 
 def _ask(screen: Screen, ada: Person, source: str) -> None:
@@ -181,21 +167,29 @@ def _reuse(screen: Screen, ada: Person, source: str) -> None:
 
 def _isolate(screen: Screen, ada: Person, eve: Person) -> None:
     screen.chapter("Nobody else", "Eve is another user. Row-level security in the database keeps her out.")
-    memory = ada.call("POST", "/api/memories/search", {"query": "revenue"})["results"][0]["memory_id"]
-    found = eve.call("POST", "/api/memories/search", {"query": "revenue", "min_similarity": -1})["total"]
-    screen.check(found == 0, "Eve's search finds none of Ada's memories")
-    screen.check(eve.status(f"/api/memories/{memory}") == 404, "not even by its id: 404")
-    screen.check(eve.call("GET", "/api/data-sources")["data_sources"] == [], "nor Ada's database")
+    memory = ada.memori.search("revenue")["results"][0]["memory_id"]
+    screen.check(
+        eve.memori.search("revenue", min_similarity=-1)["total"] == 0, "Eve's search finds none of Ada's memories"
+    )
+    screen.check(_status(eve, memory) == 404, "not even by its id: 404")
+    screen.check(eve.memori.data_sources() == [], "nor Ada's database")
+
+
+def _status(person: Person, memory_id: str) -> int:
+    try:
+        person.memori.memory(memory_id)
+    except MemoriError as error:
+        return error.status
+    return 200
 
 
 def _refuse(screen: Screen, ada: Person, source: str) -> None:
     screen.chapter("Harmless", "A statement in a question's guise.")
     screen.says("Ada", "DROP TABLE customers")
-    body = {"question": "DROP TABLE customers", "data_source_id": source, "execute": True}
-    answer = ada.call("POST", "/api/queries", body)
+    answer = ada.memori.ask("DROP TABLE customers", data_source_id=source, execute=True)
     screen.note(f"{answer['status']}: {answer['reason']}")
     screen.check(answer["status"] in {"refused", "abstained"} and answer["result"] is None, "nothing ran")
-    count = ada.call("POST", "/api/queries", body | {"question": "How many customers are there?"})
+    count = ada.memori.ask("How many customers are there?", data_source_id=source, execute=True)
     rows = count["result"]["rows"] if count["result"] else []
     screen.check(bool(rows), f"the customers are all there: {rows[0][0] if rows else 'no answer'}")
 

@@ -1,0 +1,50 @@
+"""From a registered connection to its source, under the policy of the installation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.sql_generator import SourceKind
+from sql_generator.sources import Source
+from sql_generator.sources.postgres import PostgresSource
+from sql_generator.sources.postgres_connection import PostgresConnector
+from sql_generator.sources.postgres_url import parse_postgres_url
+from sql_generator.sources.sqlite import SqliteSource, permitted_file
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectPolicy:
+    """What data sources may connect to.
+
+    - `hosts`: globs on host names or networks (see `addresses.permitted_addresses`); empty permits every host but the
+      addresses that never are.
+    - `sqlite_root`: the directory SQLite files must really lie in, symbolic links followed; without one any file may
+      be opened, and none in production.
+    - `unix_sockets`: whether PostgreSQL may be reached through a socket file.
+    - `production`: TLS is required where the URL does not say otherwise.
+    """
+
+    hosts: tuple[str, ...] = ()
+    sqlite_root: Path | None = None
+    unix_sockets: bool = False
+    production: bool = False
+
+
+def open_source(kind: SourceKind, connection: str, *, policy: ConnectPolicy) -> Source:
+    """The source behind a connection; nothing is connected to yet.
+
+    Raises `ConnectionRejected` where the connection is malformed or not permitted; a host's addresses are checked
+    anew each time it is connected to.
+    """
+    match kind:
+        case "postgres":
+            return PostgresSource(
+                PostgresConnector(
+                    parse_postgres_url(connection),
+                    hosts=policy.hosts,
+                    unix_sockets=policy.unix_sockets,
+                    require_tls=policy.production,
+                )
+            )
+        case "sqlite":
+            root = policy.sqlite_root
+            return SqliteSource(permitted_file(connection, root, any_file=root is None and not policy.production))

@@ -1,0 +1,214 @@
+"""Connections to a PostgreSQL that belongs to someone else: to checked addresses, bounded in time and in bytes."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import asyncpg
+from asyncpg import exceptions as pg
+
+from sql_generator.sources import ConnectionRejected, SourceError, SourceUnreachable, StatementFailed, StatementTimedOut
+from sql_generator.sources.addresses import permitted_addresses
+from sql_generator.sources.identifiers import quoted
+from sql_generator.sources.postgres_url import PostgresTarget
+
+CONNECT_SECONDS: Final = 10.0
+LOCK_SECONDS: Final = 5.0
+CLOSE_SECONDS: Final = 1.0
+MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
+_READ_ALL_DATA_SINCE: Final = 14
+_DRIVER_ERRORS: Final = (pg.PostgresError, pg.InterfaceError, pg.InternalClientError)
+
+
+class ByteMeter(asyncio.Protocol):
+    """Between a transport and asyncpg: counts what arrives, and cuts the connection when it is too much.
+
+    asyncpg gathers a whole row before it hands it over, so a single value of 1 GB would otherwise fill our memory.
+    """
+
+    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport, limit: int) -> None:
+        self._inner = inner
+        self._transport = transport
+        self._limit = limit
+        self.received = 0
+        self.exceeded = False
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.received > self._limit:
+            self.exceeded = True
+            self._transport.abort()
+        else:
+            self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._inner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+
+class _NamedContext(ssl.SSLContext):
+    """A client context that checks the certificate against the host's name although an address is connected to."""
+
+    server_name: str
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, **options: Any) -> ssl.SSLObject:  # type: ignore[override]
+        return super().wrap_bio(incoming, outgoing, **{**options, "server_hostname": self.server_name})
+
+
+class PostgresConnector:
+    """Makes fresh read-only connections to one target."""
+
+    def __init__(
+        self, target: PostgresTarget, *, hosts: tuple[str, ...], unix_sockets: bool, require_tls: bool
+    ) -> None:
+        if target.is_unix_socket and not unix_sockets:
+            raise ConnectionRejected("connection: Unix sockets are not permitted here")
+        self.target = target
+        self._hosts = hosts
+        self._sslmode = target.sslmode or ("require" if require_tls else "prefer")
+
+    @asynccontextmanager
+    async def session(
+        self, *, seconds: float, as_login: bool = False
+    ) -> AsyncIterator[tuple[asyncpg.Connection, ByteMeter]]:
+        """A connection inside a read-only transaction that is always rolled back, and its meter.
+
+        A superuser's session continues as `pg_read_all_data`, so what only superusers may (read the server's files,
+        run its programs, end other sessions) fails, unless `as_login`. Row-level security, which superusers bypass,
+        then makes a statement fail rather than return fewer rows.
+
+        Everything inside ends after `seconds`. Raises the errors of the port, for errors of the body too.
+        """
+        connection: asyncpg.Connection | None = None
+        meter: ByteMeter | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                connection = await self._connect(seconds)
+                meter = _install_meter(connection)
+                await connection.execute(_begin(connection, as_login=as_login))
+                yield connection, meter
+        except TimeoutError:
+            raise StatementTimedOut(f"the statement was stopped after {seconds:g} s") from None
+        except (*_DRIVER_ERRORS, OSError, ValueError, ArithmeticError) as error:
+            raise self._translated(error, meter) from None
+        finally:
+            if connection is not None:
+                await _finish(connection)
+
+    async def _connect(self, seconds: float) -> asyncpg.Connection:
+        try:
+            async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
+                if self.target.is_unix_socket:
+                    return await self._connect_to([self.target.host], seconds, tls=False)
+                addresses = await permitted_addresses(self.target.host, self.target.port, self._hosts)
+                try:
+                    return await self._connect_to(list(addresses), seconds, tls=self._sslmode != "disable")
+                except ConnectionError as error:
+                    if self._sslmode != "prefer" or "rejected SSL upgrade" not in str(error):
+                        raise
+                return await self._connect_to(list(addresses), seconds, tls=False)
+        except TimeoutError:
+            raise SourceUnreachable("the server did not answer in time") from None
+        except ssl.SSLError as error:
+            raise SourceUnreachable(f"TLS failed: {error.reason or 'handshake error'}") from None
+        except OSError as error:
+            reason = "the server does not speak TLS" if "rejected SSL" in str(error) else "cannot connect to the server"
+            raise SourceUnreachable(reason) from None
+        except (*_DRIVER_ERRORS, ValueError) as error:
+            raise SourceUnreachable(self._without_password(str(error))) from None
+
+    async def _connect_to(self, hosts: list[str], seconds: float, *, tls: bool) -> asyncpg.Connection:
+        # Every parameter is given, because asyncpg fills gaps from our own environment and home directory.
+        return await asyncpg.connect(
+            host=hosts,
+            port=[self.target.port] * len(hosts),
+            user=self.target.user,
+            password=self.target.password,
+            database=self.target.database,
+            ssl=self._tls_context() if tls else False,
+            direct_tls=False,
+            target_session_attrs="any",
+            timeout=CONNECT_SECONDS,
+            statement_cache_size=0,
+            server_settings={
+                "application_name": "memori",
+                "search_path": f"{quoted(self.target.schema)}, pg_temp",
+                "default_transaction_read_only": "on",
+                "statement_timeout": str(max(1, int(seconds * 1_000))),
+                "lock_timeout": str(max(1, int(min(LOCK_SECONDS, seconds) * 1_000))),
+                "idle_in_transaction_session_timeout": str(max(1, int((seconds + CLOSE_SECONDS) * 1_000))),
+            },
+        )
+
+    def _tls_context(self) -> ssl.SSLContext:
+        context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.server_name = self.target.host
+        context.check_hostname = self._sslmode == "verify-full"
+        if self._sslmode in {"verify-ca", "verify-full"}:
+            context.load_default_certs()
+        else:
+            context.verify_mode = ssl.CERT_NONE
+        if ssl.HAS_ALPN:
+            context.set_alpn_protocols(["postgresql"])
+        return context
+
+    def _translated(self, error: Exception, meter: ByteMeter | None) -> SourceError:  # noqa: PLR0911  # one for each kind
+        if meter is not None and meter.exceeded:
+            return StatementFailed(f"the result holds more than {MAX_MESSAGE_BYTES // 2**20} MiB in a few rows")
+        match error:
+            case pg.QueryCanceledError():
+                return StatementTimedOut("the statement was stopped at its time limit")
+            case pg.LockNotAvailableError():
+                return StatementTimedOut("the statement waited too long for a lock")
+            case pg.PostgresConnectionError() | pg.OperatorInterventionError() | OSError():
+                return SourceUnreachable(self._without_password(str(error)))
+            case pg.PostgresError():
+                hint = getattr(error, "hint", None)
+                return StatementFailed(self._without_password(f"{error}. {hint}" if hint else str(error)))
+            case pg.InterfaceError() | pg.InternalClientError():
+                return StatementFailed(str(error))
+            case _:
+                return StatementFailed(f"a value cannot be represented ({error}); cast it to text")
+
+    def _without_password(self, message: str) -> str:
+        password = self.target.password
+        return message.replace(password, "***") if password else message
+
+
+def _install_meter(connection: asyncpg.Connection) -> ByteMeter:
+    # asyncpg has no public way to its transport, nor a limit of its own.
+    transport = connection._transport  # noqa: SLF001
+    meter = ByteMeter(transport.get_protocol(), transport, MAX_MESSAGE_BYTES)
+    transport.set_protocol(meter)
+    return meter
+
+
+def _begin(connection: asyncpg.Connection, *, as_login: bool) -> str:
+    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    if as_login or connection.get_settings().is_superuser != "on":
+        return begin
+    if connection.get_server_version().major < _READ_ALL_DATA_SINCE:
+        return begin
+    return f"{begin}; SET LOCAL row_security = off; SET LOCAL ROLE pg_read_all_data"
+
+
+async def _finish(connection: asyncpg.Connection) -> None:
+    # Waits for a cancel request that is under way, so that the server stops working too; then closes in any case.
+    with suppress(*_DRIVER_ERRORS, TimeoutError, OSError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            if not connection.is_closed() and connection.is_in_transaction():
+                await connection.execute("ROLLBACK")
+            await connection.close()
+    if not connection.is_closed():
+        connection.terminate()
