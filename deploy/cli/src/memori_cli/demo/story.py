@@ -117,9 +117,7 @@ def _remember(screen: Screen, stack: LocalStack, ada: Person) -> None:
         told = []
         for content, memory_type in _FACTS:
             screen.says("Ada", content, kind=memory_type)
-            told.append(
-                ada.call("POST", "/api/memories", {"content": content, "memory_type": memory_type})["memory_id"]
-            )
+            told.append(ada.memori.remember(content, memory_type=memory_type)["memory_id"])
         _until(lambda: set(arrived) >= set(told))
     screen.check(set(arrived) == set(told), f"{len(told)} memories, {len(arrived)} events")
 
