@@ -20,5 +20,5 @@ class MemoriError(Exception):
         super().__init__(": ".join(str(part) for part in parts if part) or f"status {status}")
 
 
-class MemoriUnavailable(MemoriError):
+class MemoriUnavailable(MemoriError):  # noqa: N818  # reads as what it says
     """The API cannot be reached or is overloaded, also after the retries."""

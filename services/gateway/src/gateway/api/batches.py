@@ -1,0 +1,53 @@
+"""Cuts a batch into messages that NATS carries."""
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+from contracts.memory_store import NewMemory
+from contracts.methods import MAX_MESSAGE_BYTES, ProblemError
+from contracts.problems import FieldError, problem
+
+MAX_CHUNK = 200
+"""Memories a message: one transaction of memory-store, well within the time a call gets."""
+
+REPLY_OVERHEAD_BYTES = 512
+"""What a stored memory is longer than what was sent: times, counters, version."""
+
+_ENVELOPE_BYTES = 64
+
+
+def chunks(
+    memories: Sequence[NewMemory], *, max_bytes: int = MAX_MESSAGE_BYTES, max_count: int = MAX_CHUNK
+) -> list[tuple[NewMemory, ...]]:
+    """The memories in order, in as few chunks as fit one message each, the reply included.
+
+    Raises:
+        ProblemError: one memory alone does not fit (`too-large`, with its index); nothing has been sent yet then.
+    """
+    return list(_cut(memories, max_bytes - _ENVELOPE_BYTES, max_count))
+
+
+def refuse_repeated_ids(memories: Sequence[NewMemory]) -> None:
+    """Raise ProblemError (`invalid`, with the index) when two memories have the same id."""
+    first: dict[UUID, int] = {}
+    for index, memory in enumerate(memories):
+        if (earlier := first.setdefault(memory.memory_id, index)) != index:
+            error = FieldError(field=f"memories.{index}.memory_id", message=f"is that of memories.{earlier}")
+            raise ProblemError(problem("invalid", errors=(error,)))
+
+
+def _cut(memories: Sequence[NewMemory], budget: int, max_count: int) -> Iterator[tuple[NewMemory, ...]]:
+    chunk: list[NewMemory] = []
+    used = 0
+    for index, memory in enumerate(memories):
+        size = len(memory.model_dump_json().encode()) + REPLY_OVERHEAD_BYTES
+        if size > budget:
+            error = FieldError(field=f"memories.{index}", message=f"must not have more than {budget} bytes as JSON")
+            raise ProblemError(problem("too-large", errors=(error,)))
+        if chunk and (used + size > budget or len(chunk) == max_count):
+            yield tuple(chunk)
+            chunk, used = [], 0
+        chunk.append(memory)
+        used += size
+    if chunk:
+        yield tuple(chunk)
