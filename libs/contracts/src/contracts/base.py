@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 MAX_JSON_DEPTH = 32
 
@@ -11,7 +11,9 @@ MAX_JSON_DEPTH = 32
 class Message(BaseModel):
     """A message between services: immutable, and tolerant of fields a newer sender added."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", ser_json_inf_nan="null", ser_json_bytes="base64", val_json_bytes="base64"
+    )
 
 
 def _storable_text(value: str) -> str:
@@ -55,7 +57,7 @@ Name: TypeAlias = Annotated[Text, Field(min_length=1, max_length=500)]
 UtcTime: TypeAlias = AwareDatetime
 """A point in time with its offset; stored as UTC."""
 
-Vector: TypeAlias = Base64Bytes
+Vector: TypeAlias = Annotated[bytes, WithJsonSchema({"type": "string", "contentEncoding": "base64url"})]
 """An embedding: little-endian float32, base64 on the wire (a third of the size of a JSON list)."""
 
 Cursor: TypeAlias = Annotated[Text, Field(max_length=200)]

@@ -1,6 +1,7 @@
 """The types that guard what comes in, the topology, and who may say what."""
 
 import math
+import struct
 from uuid import uuid4
 
 import pytest
@@ -107,3 +108,11 @@ def test_the_nats_configuration_has_a_user_for_each_service():
     config = nats_authorization(dict.fromkeys([*SERVICES, "subscriber", "migrator"], "pw"))
     for service in SERVICES:
         assert f'user: "{service}"' in config
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=50))
+def test_a_vector_is_bytes_here_and_base64_on_the_wire(numbers):
+    sent = memory_store.Recall(question="q", embedding=struct.pack(f"<{len(numbers)}f", *numbers))
+    received = memory_store.Recall.model_validate_json(sent.model_dump_json())
+    assert received == sent
+    assert list(struct.unpack(f"<{len(numbers)}f", received.embedding)) == numbers

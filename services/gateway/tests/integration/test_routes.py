@@ -1,7 +1,6 @@
 """Each route: what it asks of which service, and what it answers."""
 
 import struct
-from base64 import b64encode
 from uuid import UUID, uuid4
 
 from contracts import memory_store, sql_generator
@@ -88,7 +87,7 @@ async def test_the_vector_of_a_memory_is_shown_as_numbers_when_asked_for(ada, se
     memory = (await ada.post("/api/memories", json={"content": "x"})).json()
 
     async def with_vector(request, identity):
-        vector = b64encode(struct.pack("<3f", 0.5, -0.25, 1.0)) if request.include_embedding else None
+        vector = struct.pack("<3f", 0.5, -0.25, 1.0) if request.include_embedding else None
         return MemoryDetail(memory=memory, embedding=vector, embedding_model="m" if vector else None)
 
     services.on(memory_store.GET, with_vector)
