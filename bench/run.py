@@ -1,0 +1,218 @@
+"""What the product costs over its floor, measured side by side in one run; prints a Markdown table."""
+
+import argparse
+import asyncio
+import os
+import random
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import asyncpg
+import http_load
+import numpy as np
+from pgvector import HalfVector
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+
+from embedding_worker.models.catalog import create_model
+from memori_cli.local.stack import LocalStack
+from memory_store.domain import analyzer
+from memory_store.repository.search import statement
+
+SUBJECTS = ["revenue", "churn", "orders", "returns", "margin", "stock", "shipping", "customers", "discounts", "campaigns", "suppliers", "invoices"]
+VERBS = ["grew", "fell", "doubled", "stalled", "recovered", "peaked", "shrank", "shifted", "spread", "slowed"]
+PLACES = ["Spain", "France", "Norway", "Japan", "Brazil", "Kenya", "Canada", "Poland", "Vietnam", "Chile", "Ghana", "Italy"]
+REASONS = (
+    "because the summer campaign started late",
+    "after the new warehouse opened",
+    "while prices were being renegotiated",
+    "since the loyalty programme changed",
+    "when a competitor left the market",
+    "before the audit was finished",
+)
+
+
+def sentence(rng: random.Random) -> str:
+    return (
+        f"In {rng.randint(2019, 2026)} {rng.choice(SUBJECTS)} in {rng.choice(PLACES)} {rng.choice(VERBS)} by "
+        f"{rng.randint(1, 90)} percent {rng.choice(REASONS)}"
+    )
+
+
+def question(rng: random.Random) -> str:
+    return f"why did {rng.choice(SUBJECTS)} in {rng.choice(PLACES)} change in {rng.randint(2019, 2026)}?"
+
+
+class Table:
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str, str]] = []
+
+    def add(self, what: str, measured: str, floor: str = "", ratio: str = "") -> None:
+        self.rows.append((what, measured, floor, ratio))
+        print(f"  {what}: {measured}{f' · floor {floor} · ratio {ratio}' if floor else ''}", flush=True)
+
+    def markdown(self) -> str:
+        lines = ["| what | measured | floor | ratio |", "|---|---|---|---|"]
+        return "\n".join(lines + [f"| {' | '.join(row)} |" for row in self.rows])
+
+
+async def vectors_of(stack: LocalStack) -> int:
+    connection = await asyncpg.connect(stack.admin_url)
+    count = await connection.fetchval("select count(*) from memory_store.memori_memory_vectors")
+    await connection.close()
+    return count
+
+
+def get(url: str) -> None:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        answer.read()
+
+
+async def floor_search(
+    stack: LocalStack, searches: list[tuple[str, str]], vectors: dict[str, np.ndarray], *, clients: int
+):
+    """The statement memory-store runs, through asyncpg alone, under the same role and row-level security."""
+    compiled = statement(
+        by_vector=True, of_conversation=False, of_types=False, with_tags=False, archived=False
+    ).compile(dialect=dialect())
+    sql = str(compiled)
+    names = compiled.positiontup
+    pool = await asyncpg.create_pool(stack.database_url("memory_store_app"), min_size=clients, max_size=clients)
+    queue = iter(searches)
+    latencies: list[float] = []
+    model = vectors["model"]
+
+    async def client() -> None:
+        async with pool.acquire() as connection:
+            await connection.execute("set jit = off")
+            for user, text in queue:
+                started = time.perf_counter()
+                vector = vectors[text]
+                values = {
+                    "tenant_id": "default",
+                    "user_id": user,
+                    "terms": list(dict.fromkeys(analyzer.analyze(text))),
+                    "vector": HalfVector(vector).to_text(),
+                    "dimensions": len(vector),
+                    "model": model,
+                }
+                async with connection.transaction():
+                    await connection.execute(
+                        "select set_config('app.tenant_id', $1, true), set_config('app.user_id', $2, true)",
+                        "default",
+                        user,
+                    )
+                    await connection.fetch(sql, *(values[name] for name in names))
+                latencies.append(time.perf_counter() - started)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    load = http_load.Load(len(latencies), time.perf_counter() - started, latencies)
+    await pool.close()
+    return load
+
+
+async def measure(stack: LocalStack, table: Table, *, users: int, memories: int, searches: int, clients: int) -> None:
+    rng = random.Random(7)
+    names = [f"bench-{n}" for n in range(users)]
+    model = await asyncio.to_thread(create_model, "local")
+
+    singles = [(rng.choice(names), "/api/memories", {"content": sentence(rng)}) for _ in range(1_000)]
+    load = await http_load.run(stack.gateway_url, singles, clients=clients)
+    table.add(
+        f"create, {clients} clients",
+        f"{load.rate:.0f}/s, p50 {load.percentile(0.5):.1f} ms, p95 {load.percentile(0.95):.1f} ms",
+    )
+    while await vectors_of(stack) < len(singles):
+        await asyncio.sleep(0.2)
+
+    texts = [sentence(rng) for _ in range(users * memories)]
+    sample = texts[:2_000]
+    started = time.perf_counter()
+    for start in range(0, len(sample), 64):
+        await model.embed(sample[start : start + 64])
+    bare = len(sample) / (time.perf_counter() - started)
+    batches = [
+        (
+            names[n % users],
+            "/api/memories/batch",
+            {"memories": [{"content": text} for text in texts[start : start + 500]]},
+        )
+        for n, start in enumerate(range(0, len(texts), 500))
+    ]
+    before = await vectors_of(stack)
+    started = time.perf_counter()
+    load = await http_load.run(stack.gateway_url, batches, clients=2)
+    stored = time.perf_counter() - started
+    while await vectors_of(stack) < before + len(texts):
+        await asyncio.sleep(0.2)
+    piped = len(texts) / (time.perf_counter() - started)
+    table.add("create in batches of 500", f"{len(texts) / stored:.0f} memories/s")
+    table.add(
+        "embedding pipeline, created to searchable",
+        f"{piped:.0f} texts/s",
+        f"{bare:.0f} texts/s, the bare model",
+        f"{piped / bare:.2f}",
+    )
+
+    pool = [question(rng) for _ in range(200)]
+    plan = [(rng.choice(names), rng.choice(pool)) for _ in range(searches)]
+    vectors: dict = {text: await model.embed_query(text) for text in pool}
+    vectors["model"] = model.name
+    requests = [(user, "/api/memories/search", {"query": text}) for user, text in plan]
+    await http_load.run(
+        stack.gateway_url,
+        [(user, "/api/memories/search", {"query": text}) for user in names for text in pool],
+        clients=clients,
+    )
+    await floor_search(stack, plan[:200], vectors, clients=clients)
+    for round_number in (1, 2, 3):
+        floor = await floor_search(stack, plan, vectors, clients=clients)
+        asked = await http_load.run(stack.gateway_url, requests, clients=clients)
+        table.add(
+            f"search, {memories:,} memories a user, asked before, {clients} clients (round {round_number})",
+            f"{asked.rate:.0f}/s, p50 {asked.percentile(0.5):.1f} ms, p95 {asked.percentile(0.95):.1f} ms",
+            f"{floor.rate:.0f}/s, p50 {floor.percentile(0.5):.1f} ms, the same SQL through asyncpg",
+            f"{asked.rate / floor.rate:.2f}",
+        )
+    fresh = [(rng.choice(names), "/api/memories/search", {"query": f"{question(rng)} ({n})"}) for n in range(searches)]
+    load = await http_load.run(stack.gateway_url, fresh, clients=clients)
+    table.add(
+        f"search, every question new, {clients} clients",
+        f"{load.rate:.0f}/s, p50 {load.percentile(0.5):.1f} ms, p95 {load.percentile(0.95):.1f} ms",
+    )
+    load = await http_load.run(stack.gateway_url, requests[: searches // 4], clients=1)
+    alone = await floor_search(stack, plan[: searches // 4], vectors, clients=1)
+    table.add(
+        "search, one client",
+        f"{load.rate:.0f}/s, p50 {load.percentile(0.5):.1f} ms, p95 {load.percentile(0.95):.1f} ms",
+        f"p50 {alone.percentile(0.5):.1f} ms",
+        f"{load.rate / alone.rate:.2f}",
+    )
+    await model.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=10)
+    parser.add_argument("--memories", type=int, default=1_000)
+    parser.add_argument("--searches", type=int, default=2_000)
+    parser.add_argument("--clients", type=int, default=8)
+    arguments = parser.parse_args()
+    table = Table()
+    with tempfile.TemporaryDirectory(prefix="memori-bench-") as folder:
+        Path(folder).chmod(0o711)
+        stack = LocalStack(Path(folder), restart=False, settings={"MEMORI_LLM_PROVIDER": "offline"})
+        stack.start()
+        try:
+            asyncio.run(measure(stack, table, **vars(arguments)))
+        finally:
+            stack.stop()
+    print()
+    print(f"{os.cpu_count()} cores shared by everything, the load generator included\n")
+    print(table.markdown())
+
+
+if __name__ == "__main__":
+    main()
