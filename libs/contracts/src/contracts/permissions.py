@@ -63,10 +63,10 @@ def nats_authorization(passwords: dict[str, str]) -> str:
 
 
 def _user(name: str, password: str, permissions: Permissions) -> str:
-    answers = " allow_responses: { max: 1, expires: 120s }" if permissions.answers else ""
+    answers = ', allow_responses: { max: 1, expires: "120s" }' if permissions.answers else ""
     return (
         f'    {{ user: "{name}", password: "{password}", permissions: {{ '
-        f"publish: {{ allow: {_subjects(permissions.publish)} }} "
+        f"publish: {{ allow: {_subjects(permissions.publish)} }}, "
         f"subscribe: {{ allow: {_subjects(permissions.subscribe)} }}{answers} }} }}"
     )
 

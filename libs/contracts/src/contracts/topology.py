@@ -126,7 +126,7 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
     ),
     memory_store.SERVICE: (embedding_worker.EMBED,),
     embedding_worker.SERVICE: (memory_store.FETCH_CONTENTS, memory_store.STORE_VECTORS),
-    entity_extractor.SERVICE: (sql_generator.GET_SCHEMA, sql_generator.GET_QUERY),
+    entity_extractor.SERVICE: (sql_generator.GET_DATA_SOURCE, sql_generator.GET_SCHEMA, sql_generator.GET_QUERY),
     sql_generator.SERVICE: (
         embedding_worker.EMBED,
         memory_store.RECALL,
