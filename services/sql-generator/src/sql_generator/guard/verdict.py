@@ -10,10 +10,11 @@ Dialect = Literal["postgres", "mysql", "sqlite", "duckdb"]
 class Verdict:
     """The guard's answer.
 
-    `sql` is the statement rendered from its syntax tree, comments and optimizer hints left out: the only text that may be
-    executed. It is empty when the statement is refused. `tables` are the stored relations it reads, as written
-    (`orders`, `public.orders`), without the names it defines itself. `columns` are the columns it names: `table.column`
-    where the qualifier is a stored relation or an alias of one, else the bare name.
+    `sql` is the statement rendered from its syntax tree, comments and optimizer hints left out: the only text that may
+    be executed. It is empty when the statement is refused. `code` is a short, stable name of the reason ("ok" when
+    allowed). `tables` are the stored relations it reads, as written (`orders`, `public.orders`), without the names it
+    defines itself. `columns` are the columns it names: `table.column` where the qualifier is a stored relation or an
+    alias of one, else the bare name.
     """
 
     allowed: bool

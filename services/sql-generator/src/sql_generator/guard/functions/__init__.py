@@ -13,7 +13,7 @@ from sql_generator.guard.verdict import Dialect
 
 @dataclass(frozen=True, slots=True)
 class FunctionAllowList:
-    """Lower-case names: `scalar` in expressions (aggregates and window functions too), `table` where a table may stand."""
+    """Lower-case names: `scalar` in expressions (also aggregates and window functions), `table` where tables stand."""
 
     scalar: frozenset[str]
     table: frozenset[str]

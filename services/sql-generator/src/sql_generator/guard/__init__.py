@@ -1,0 +1,9 @@
+"""A static guard for SQL: says whether a statement only reads, and renders the text of it that may be run.
+
+It depends on the standard library and sqlglot only.
+"""
+
+from sql_generator.guard.check import check
+from sql_generator.guard.verdict import Dialect, Verdict
+
+__all__ = ["Dialect", "Verdict", "check"]
