@@ -41,15 +41,15 @@ def permissions_of(service: str) -> Permissions:
 
 
 def subscriber_permissions() -> Permissions:
-    """A subscriber listens to every event, live or through consumers of its own on the event streams."""
+    """A subscriber listens to every event, and reads past ones by their sequence from the event streams.
+
+    It may not make consumers: whoever may, could also change those of the services, or have the server send messages
+    to subjects of its choice.
+    """
     streams = [stream.name for stream in STREAMS if not stream.subjects[0].startswith(("dead_letter", "$JS"))]
-    verbs = ("STREAM.INFO.{}", "CONSUMER.CREATE.{}.>", "CONSUMER.INFO.{}.>", "CONSUMER.MSG.NEXT.{}.>")
+    verbs = ("STREAM.INFO.{}", "DIRECT.GET.{}", "DIRECT.GET.{}.>")
     return Permissions(
-        publish=(
-            "$JS.API.STREAM.NAMES",
-            *(f"$JS.API.{verb.format(stream)}" for stream in streams for verb in verbs),
-            *(f"$JS.ACK.{stream}.>" for stream in streams),
-        ),
+        publish=tuple(f"$JS.API.{verb.format(stream)}" for stream in streams for verb in verbs),
         subscribe=(*EVENTS, f"_INBOX.{SUBSCRIBER}.>"),
     )
 

@@ -66,8 +66,11 @@ class Relay:
                     if not busy:
                         await leader.execute(text("select 1"))
                         await self._wait()
-            finally:
-                await leader.execute(text("select pg_advisory_unlock(:lock)"), {"lock": self._lock})
+            except BaseException:
+                # Unlocking fails on a connection that was interrupted, and its error would take the place of a
+                # cancellation: the lock goes with the connection instead.
+                await leader.invalidate()
+                raise
 
     async def _wait(self) -> None:
         try:
