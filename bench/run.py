@@ -92,7 +92,7 @@ async def floor_search(
                 values = {
                     "tenant_id": "default",
                     "user_id": user,
-                    "terms": list(dict.fromkeys(analyzer.analyze(text))),
+                    "terms": list(dict.fromkeys(analyzer.terms(text))),
                     "vector": HalfVector(vector).to_text(),
                     "dimensions": len(vector),
                     "model": model,

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from pydantic import JsonValue
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SUSPECT = re.compile(r"[<>\x7f]|[^\x00-\x7f]")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _LAST_OF_BASIC_PLANE = 0xFFFF
@@ -19,7 +20,7 @@ _LAST_OF_BASIC_PLANE = 0xFFFF
 
 def quoted(value: JsonValue) -> str:
     """`value` as one line of JSON without a tag delimiter or an invisible character in it."""
-    return _SUSPECT.sub(_neutral, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return _SUSPECT.sub(_neutral, _encode(value))
 
 
 def section(tag: str, values: Iterable[JsonValue]) -> str:

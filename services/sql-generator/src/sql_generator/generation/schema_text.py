@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable
 
-from contracts.sql_generator import Column, SourceKind, Table
 from pydantic import JsonValue
 
+from contracts.sql_generator import Column, SourceKind, Table
 from sql_generator.generation.quoting import cut, quoted
 
 MAX_COMMENT_CHARS = 200

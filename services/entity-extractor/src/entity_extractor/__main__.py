@@ -1,0 +1,3 @@
+from entity_extractor.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""What the knowledge graph is made of, as plain Python."""

@@ -1,0 +1,160 @@
+"""The nodes and edges of the knowledge graph, their identity and their weight."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from contracts.entity_extractor import EntityType, RelationshipType
+from contracts.identity import Identity
+from entity_extractor.domain.identifiers import column_sql
+
+MAX_NAME_CHARS = 500
+MAX_CONTEXT_CHARS = 1_000
+FOREIGN_KEY = "foreign_key"
+QUERY = "query"
+
+_NAMESPACE = UUID("5b0f2f0e-6a5c-4f6c-9d3c-0b7a51c9c7e4")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ColumnRef:
+    """A column of a table of the data source, by the names the schema gives them."""
+
+    table: str
+    column: str
+
+    @property
+    def name(self) -> str:
+        """What the column's entity is called."""
+        return f"{self.table}.{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Join:
+    """Pairs of columns that are equal when two tables are joined.
+
+    A join has no direction. Its pairs are kept in one order, so that a foreign key and a query that joins along it,
+    whichever way round, are the same join.
+    """
+
+    pairs: tuple[tuple[ColumnRef, ColumnRef], ...]
+
+    @classmethod
+    def on(cls, pairs: Iterable[tuple[ColumnRef, ColumnRef]]) -> "Join | None":
+        """The join on these pairs of columns of two tables; None when they only say that columns equal themselves."""
+        ordered = {(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]}
+        return cls(tuple(sorted(ordered))) if ordered else None
+
+    @property
+    def tables(self) -> tuple[str, str]:
+        """The two tables, or one of them twice."""
+        left, right = self.pairs[0]
+        return left.table, right.table
+
+    @property
+    def condition(self) -> str:
+        """The join condition as SQL."""
+        return " and ".join(
+            f"{column_sql(left.table, left.column)} = {column_sql(right.table, right.column)}"
+            for left, right in self.pairs
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What an entity is, within one data source."""
+
+    entity_type: EntityType
+    entity_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What a relationship is, within one data source."""
+
+    source: Node
+    target: Node
+    relationship_type: RelationshipType
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """One data source of one user: what a part of the graph belongs to."""
+
+    owner: Identity
+    data_source_id: UUID
+
+    def entity_id(self, node: Node) -> UUID:
+        """The id of an entity: the same whenever, and in whatever order, the graph is built."""
+        return self._id("entity", node.entity_type, node.entity_name)
+
+    def relationship_id(self, edge: Edge) -> UUID:
+        """The id of a relationship, as stable as those of its entities."""
+        ends = (end for node in (edge.source, edge.target) for end in (node.entity_type, node.entity_name))
+        return self._id("relationship", *ends, edge.relationship_type, edge.context)
+
+    def _id(self, *parts: str) -> UUID:
+        key = [self.owner.tenant_id, self.owner.user_id, str(self.data_source_id), *parts]
+        return uuid5(_NAMESPACE, json.dumps(key))
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """An entity as it is kept. `retired_at`: since when the schema has it no more; its relationships rest with it."""
+
+    entity_id: UUID
+    node: Node
+    properties: dict[str, Any] = field(default_factory=dict)
+    description: str = ""
+    words: tuple[str, ...] = ()
+    mention_count: int = 0
+    retired_at: datetime | None = None
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether it is there because a schema says so."""
+        return self.node.entity_type in {"database", "table", "column"}
+
+    @property
+    def importance_score(self) -> float:
+        """See `importance`."""
+        return importance(self.mention_count)
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """A relationship as it is kept."""
+
+    relationship_id: UUID
+    source_entity_id: UUID
+    target_entity_id: UUID
+    relationship_type: RelationshipType
+    context: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    usage_count: int = 0
+    last_used_at: datetime | None = None
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the schema itself says so."""
+        return self.relationship_type == "has_column" or self.metadata.get("origin") == FOREIGN_KEY
+
+    @property
+    def strength(self) -> float:
+        """1 for what the schema declares; else it grows with use, see `strength`."""
+        return 1.0 if self.is_declared else strength(self.usage_count)
+
+
+def strength(uses: int) -> float:
+    """How sure a learned relationship is, from 0 to 1: each use halves the doubt (1 - 0.5^n)."""
+    return 1.0 - math.pow(0.5, uses)
+
+
+def importance(mentions: int) -> float:
+    """How much an entity matters, from 0.5 for one never mentioned towards 1: ten mentions halve the distance."""
+    return 1.0 - math.pow(0.5, 1 + mentions / 10)

@@ -1,0 +1,66 @@
+"""The composition root of entity-extractor."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+
+from entity_extractor import consumers, rpc
+from entity_extractor.settings import EntityExtractorSettings
+from entity_extractor.tables import outbox as outbox_table
+from entity_extractor.use_cases.learning import LearningUseCases
+from entity_extractor.use_cases.reading import ReadingUseCases
+from entity_extractor.use_cases.schemas import SchemaUseCases
+from messaging import Outbox, Relay, RpcClient, create_broker, serve_health
+from messaging.broker import ping, start
+from observability.health import Check
+from persistence import Database
+from runtime import background, health_app, serve
+
+SERVICE = "entity-extractor"
+
+
+@asynccontextmanager
+async def running(settings: EntityExtractorSettings) -> AsyncIterator[Mapping[str, Check]]:
+    """The service at work; yields its readiness checks."""
+    database = Database(
+        settings.database_url.get_secret_value(),
+        application=SERVICE,
+        pool_size=settings.database_pool_size,
+        max_overflow=settings.database_max_overflow,
+    )
+    worker = Database(
+        settings.database_worker_url.get_secret_value(),
+        application=f"{SERVICE}-worker",
+        pool_size=settings.database_worker_pool_size,
+    )
+    password = settings.nats_password.get_secret_value() if settings.nats_password else None
+    broker = create_broker(settings.nats_url, service=SERVICE, password=password)
+    outbox = Outbox(outbox_table)
+    relay = Relay(SERVICE, worker, broker, outbox)
+    client = RpcClient(broker)
+    schemas = SchemaUseCases(database, outbox, client)
+    learning = LearningUseCases(database, outbox, client, schemas)
+    rpc.register(broker, ReadingUseCases(database))
+    synced = consumers.schemas(broker, schemas)
+    executed = consumers.queries(broker, learning)
+    checks: dict[str, Check] = {
+        "database": database.ping,
+        "nats": partial(ping, broker),
+        "schemas": synced.ping,
+        "queries": executed.ping,
+    }
+    serve_health(broker, SERVICE, checks)
+    try:
+        await start(broker)
+        async with background(relay.run(), synced.run(), executed.run()):
+            yield checks
+    finally:
+        await broker.stop()
+        await database.close()
+        await worker.close()
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    settings = EntityExtractorSettings()
+    serve(SERVICE, settings, health_app(partial(running, settings)))

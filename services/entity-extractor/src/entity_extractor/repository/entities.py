@@ -1,0 +1,140 @@
+"""Entities in Postgres."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ColumnElement, Row, and_, delete, func, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from contracts import entity_extractor as contract
+from contracts.identity import Identity
+from entity_extractor.domain.cursor import Position
+from entity_extractor.domain.graph import Entity, Node, SourceKey
+from entity_extractor.repository import owned
+from entity_extractor.tables import entities
+from persistence import Transaction
+
+_KEPT = ("properties", "description", "words", "mention_count", "importance_score", "retired_at")
+_MAX_MATCHES = 500
+
+
+async def of_source(transaction: Transaction, key: SourceKey) -> list[Entity]:
+    """All entities of a data source, retired ones too."""
+    rows = await transaction.execute(select(entities).where(_of_source(key)))
+    return [_entity(row) for row in rows]
+
+
+async def columns_of(transaction: Transaction, key: SourceKey) -> dict[str, Sequence[str]]:
+    """The tables in service of a data source, with their columns."""
+    table = entities.c.properties["table"].astext.label("table_name")
+    columns = func.array_agg(entities.c.properties["column"].astext).label("column_names")
+    statement = (
+        select(table, columns)
+        .where(_of_source(key), entities.c.entity_type == "column", entities.c.retired_at.is_(None))
+        .group_by(table)
+    )
+    return {row.table_name: row.column_names for row in await transaction.execute(statement)}
+
+
+async def find(transaction: Transaction, owner: Identity, ids: Collection[UUID]) -> list[Entity]:
+    """Those of these entities that there are."""
+    rows = await transaction.execute(select(entities).where(owned(entities, owner), entities.c.entity_id.in_(ids)))
+    return [_entity(row) for row in rows]
+
+
+async def named_by(transaction: Transaction, key: SourceKey, words: Collection[str]) -> list[Entity]:
+    """The tables and columns of a source whose words are all among these; tables first, then those with the most words
+    in common, then the most mentioned.
+    """
+    statement = (
+        select(entities)
+        .where(
+            _of_source(key),
+            entities.c.entity_type.in_(("table", "column")),
+            entities.c.retired_at.is_(None),
+            entities.c.words.contained_by(list(words)),
+            func.cardinality(entities.c.words) > 0,
+        )
+        .order_by(
+            entities.c.entity_type.desc(),
+            func.cardinality(entities.c.words).desc(),
+            entities.c.mention_count.desc(),
+            entities.c.entity_name,
+        )
+        .limit(_MAX_MATCHES)
+    )
+    return [_entity(row) for row in await transaction.execute(statement)]
+
+
+async def save(transaction: Transaction, key: SourceKey, changed: Iterable[Entity]) -> None:
+    """Add these entities, or replace what is kept of them."""
+    rows = [
+        {
+            "tenant_id": key.owner.tenant_id,
+            "user_id": key.owner.user_id,
+            "entity_id": entity.entity_id,
+            "data_source_id": key.data_source_id,
+            "entity_type": entity.node.entity_type,
+            "entity_name": entity.node.entity_name,
+            "properties": entity.properties,
+            "description": entity.description,
+            "words": list(entity.words),
+            "mention_count": entity.mention_count,
+            "importance_score": entity.importance_score,
+            "retired_at": entity.retired_at,
+        }
+        for entity in sorted(changed, key=lambda entity: entity.entity_id)
+    ]
+    if rows:
+        statement = insert(entities).values(created_at=func.now(), updated_at=func.now())
+        replaced = {name: statement.excluded[name] for name in (*_KEPT, "updated_at")}
+        await transaction.execute(
+            statement.on_conflict_do_update(index_elements=["tenant_id", "user_id", "entity_id"], set_=replaced), rows
+        )
+
+
+async def remove_source(transaction: Transaction, key: SourceKey) -> None:
+    """Delete the entities of a data source, and with them their relationships."""
+    await transaction.execute(delete(entities).where(_of_source(key)))
+
+
+async def page(
+    transaction: Transaction, owner: Identity, request: contract.ListEntities, after: Position | None
+) -> list[contract.Entity]:
+    """Entities in service after a position, the most mentioned first: one more than asked for, if there is."""
+    conditions = [owned(entities, owner), entities.c.retired_at.is_(None)]
+    if request.data_source_id is not None:
+        conditions.append(entities.c.data_source_id == request.data_source_id)
+    if request.entity_type is not None:
+        conditions.append(entities.c.entity_type == request.entity_type)
+    if request.name is not None:
+        conditions.append(entities.c.entity_name.icontains(request.name, autoescape=True))
+    if after is not None:
+        conditions.append(
+            tuple_(entities.c.mention_count, entities.c.entity_id) < tuple_(literal(after.count, BigInteger), after.id)
+        )
+    statement = (
+        select(entities)
+        .where(*conditions)
+        .order_by(entities.c.mention_count.desc(), entities.c.entity_id.desc())
+        .limit(request.limit + 1)
+    )
+    rows = await transaction.execute(statement)
+    return [contract.Entity.model_validate(dict(row._mapping)) for row in rows]  # noqa: SLF001  # SQLAlchemy's public name
+
+
+def _of_source(key: SourceKey) -> ColumnElement[bool]:
+    return and_(owned(entities, key.owner), entities.c.data_source_id == key.data_source_id)
+
+
+def _entity(row: Row[Any]) -> Entity:
+    return Entity(
+        entity_id=row.entity_id,
+        node=Node(row.entity_type, row.entity_name),
+        properties=row.properties,
+        description=row.description,
+        words=tuple(row.words),
+        mention_count=row.mention_count,
+        retired_at=row.retired_at,
+    )

@@ -1,0 +1,70 @@
+"""The tables entity-extractor owns."""
+
+from sqlalchemy import BigInteger, Column, DateTime, Double, MetaData, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from messaging import outbox_table
+
+metadata = MetaData()
+
+
+def _owner() -> tuple[Column[str], Column[str]]:
+    return Column("tenant_id", Text, primary_key=True), Column("user_id", Text, primary_key=True)
+
+
+sources = Table(
+    "memori_graph_sources",
+    metadata,
+    *_owner(),
+    Column("data_source_id", Uuid, primary_key=True),
+    Column("fingerprint", Text),
+    Column("deleted_at", DateTime(timezone=True)),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+learned_queries = Table(
+    "memori_learned_queries",
+    metadata,
+    *_owner(),
+    Column("query_id", Uuid, primary_key=True),
+    Column("data_source_id", Uuid, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+entities = Table(
+    "memori_entities",
+    metadata,
+    *_owner(),
+    Column("entity_id", Uuid, primary_key=True),
+    Column("data_source_id", Uuid),
+    Column("entity_type", Text, nullable=False),
+    Column("entity_name", Text, nullable=False),
+    Column("properties", JSONB, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("words", ARRAY(Text), nullable=False),
+    Column("mention_count", BigInteger, nullable=False),
+    Column("importance_score", Double, nullable=False),
+    Column("retired_at", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+relationships = Table(
+    "memori_relationships",
+    metadata,
+    *_owner(),
+    Column("relationship_id", Uuid, primary_key=True),
+    Column("data_source_id", Uuid),
+    Column("source_entity_id", Uuid, nullable=False),
+    Column("target_entity_id", Uuid, nullable=False),
+    Column("relationship_type", Text, nullable=False),
+    Column("context", Text, nullable=False),
+    Column("strength", Double, nullable=False),
+    Column("metadata", JSONB, nullable=False),
+    Column("usage_count", BigInteger, nullable=False),
+    Column("last_used_at", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+outbox = outbox_table(metadata)

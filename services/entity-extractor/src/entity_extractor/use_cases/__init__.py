@@ -1,0 +1,1 @@
+"""What entity-extractor does."""

@@ -1,0 +1,114 @@
+"""Learning from queries that ran: each counts once, however often and in whatever order its events arrive."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from contracts.events import Event, QueryExecuted, RelationshipCreated
+from contracts.identity import Identity
+from contracts.methods import ProblemError
+from contracts.sql_generator import GET_QUERY, QueryRecord, QueryRef
+from entity_extractor.domain.graph import MAX_CONTEXT_CHARS, QUERY, Edge, Relationship, SourceKey
+from entity_extractor.domain.schema_graph import column_node, join_edge, relationship_of, table_node
+from entity_extractor.extraction import SqlFacts, UnreadableSql, extract
+from entity_extractor.repository import entities, relationships, sources
+from entity_extractor.use_cases.schemas import SchemaUseCases
+from messaging import GiveUp, Outbox, RpcClient
+from persistence import Database, Transaction
+
+_RPC_SECONDS = 10.0
+
+
+class LearningUseCases:
+    """Counts what executed queries join, filter, aggregate and group by."""
+
+    def __init__(self, database: Database, outbox: Outbox, rpc: RpcClient, schemas: SchemaUseCases) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._rpc = rpc
+        self._schemas = schemas
+
+    async def executed(self, event: Event[QueryExecuted]) -> None:
+        """A query ran: what its SQL uses is counted, unless it was counted before.
+
+        Raises:
+            GiveUp: the SQL cannot be read.
+            ProblemError: sql-generator cannot answer now.
+        """
+        owner = Identity(event.tenantid, event.userid)
+        record = await self._record(event, owner)
+        if record is None or record.sql is None:
+            return
+        key = SourceKey(owner, record.data_source_id)
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            source = await sources.lock(transaction, key)
+            if source.is_deleted or (source.fingerprint is None and not await self._schemas.take_in(transaction, key)):
+                return
+            if not await sources.mark_learned(transaction, key, record.query_id):
+                return
+            facts = _facts(record, record.sql, await entities.columns_of(transaction, key))
+            # The query may be faster than the event of the sync whose tables it names.
+            stale = facts.unknown and source.fingerprint is not None
+            if stale and await self._schemas.take_in(transaction, key, unless=source.fingerprint):
+                facts = _facts(record, record.sql, await entities.columns_of(transaction, key))
+            await self._count_mentions(transaction, key, facts)
+            await self._count_uses(transaction, key, facts, event.time)
+
+    async def _record(self, event: Event[QueryExecuted], owner: Identity) -> QueryRecord | None:
+        """The query, or None when it is gone by now."""
+        request = QueryRef(query_id=event.data.query_id)
+        try:
+            return await self._rpc.call(GET_QUERY, request, owner, timeout_seconds=_RPC_SECONDS)
+        except ProblemError as error:
+            if error.problem.type == "not-found":
+                return None
+            raise
+
+    async def _count_mentions(self, transaction: Transaction, key: SourceKey, facts: SqlFacts) -> None:
+        nodes = {table_node(table) for table in facts.tables} | {column_node(column) for column in facts.columns}
+        named = await entities.find(transaction, key.owner, [key.entity_id(node) for node in nodes]) if nodes else []
+        counted = [replace(entity, mention_count=entity.mention_count + 1) for entity in named]
+        await entities.save(transaction, key, counted)
+
+    async def _count_uses(self, transaction: Transaction, key: SourceKey, facts: SqlFacts, when: datetime) -> None:
+        used = {key.relationship_id(edge): edge for edge in _used_edges(facts)}
+        if not used:
+            return
+        known = {item.relationship_id: item for item in await relationships.find(transaction, key.owner, used)}
+        counted = [_used(known.get(found) or _learned(key, edge), when) for found, edge in used.items()]
+        await relationships.save(transaction, key, counted)
+        created = [
+            RelationshipCreated(relationship_id=item.relationship_id, relationship_type=item.relationship_type)
+            for item in counted
+            if item.relationship_id not in known
+        ]
+        await self._outbox.emit(transaction, *created, identity=key.owner)
+
+
+def _facts(record: QueryRecord, sql: str, columns_of: Mapping[str, Sequence[str]]) -> SqlFacts:
+    try:
+        return extract(sql, record.dialect, columns_of)
+    except UnreadableSql as error:
+        raise GiveUp(f"query {record.query_id}: {error}") from error
+
+
+def _used_edges(facts: SqlFacts) -> Iterable[Edge]:
+    """The relationships a query uses: joins of tables, and what a table's columns are used for."""
+    yield from (edge for join in facts.joins if len((edge := join_edge(join)).context) <= MAX_CONTEXT_CHARS)
+    for column in facts.filters:
+        yield Edge(table_node(column.table), column_node(column), "filters_by")
+    for column in facts.groupings:
+        yield Edge(table_node(column.table), column_node(column), "groups_by")
+    for item in facts.aggregates:
+        yield Edge(table_node(item.column.table), column_node(item.column), "aggregates", item.function)
+
+
+def _learned(key: SourceKey, edge: Edge) -> Relationship:
+    metadata: dict[str, Any] = {"origin": QUERY} if edge.relationship_type == "joins_with" else {}
+    return relationship_of(key, edge, metadata)
+
+
+def _used(relationship: Relationship, when: datetime) -> Relationship:
+    last = max(when, relationship.last_used_at) if relationship.last_used_at else when
+    return replace(relationship, usage_count=relationship.usage_count + 1, last_used_at=last)

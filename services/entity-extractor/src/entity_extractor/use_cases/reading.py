@@ -1,0 +1,144 @@
+"""Reading the graph: its entities, its relationships, and what bears on a question."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from contracts.base import Message
+from contracts.entity_extractor import (
+    ContextOf,
+    Entities,
+    KnownJoin,
+    KnownUse,
+    ListEntities,
+    ListRelationships,
+    QuestionContext,
+    Relationships,
+)
+from contracts.identity import Identity
+from contracts.methods import MAX_MESSAGE_BYTES, ProblemError
+from contracts.problems import FieldError, problem
+from entity_extractor.domain import cursor
+from entity_extractor.domain.cursor import CursorError, Position
+from entity_extractor.domain.graph import SourceKey
+from entity_extractor.domain.meaning import meant
+from entity_extractor.domain.paths import JoinEdge, JoinGraph
+from entity_extractor.domain.schema_graph import table_node
+from entity_extractor.domain.words import question_words
+from entity_extractor.repository import entities, relationships
+from entity_extractor.repository.relationships import NamedEdge
+from persistence import Database
+
+MAX_TABLES = 20
+MAX_COLUMNS = 50
+MAX_JOINS = 50
+MAX_USES = 50
+
+# What surrounds the items of a page.
+_ENVELOPE_BYTES = 1024
+
+MessageT = TypeVar("MessageT", bound=Message)
+
+
+class ReadingUseCases:
+    """Answers from the graph of one user."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_entities(self, request: ListEntities, owner: Identity) -> Entities:
+        """A page of entities in service, the most mentioned first.
+
+        Raises:
+            ProblemError: `invalid`, the cursor is not ours.
+        """
+        after = _position(request.cursor)
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            found = await entities.page(transaction, owner, request, after)
+        page = _fitting(found[: request.limit])
+        last = page[-1] if len(page) < len(found) else None
+        return Entities(
+            entities=page,
+            next_cursor=cursor.encode(Position(0.0, last.mention_count, last.entity_id)) if last else None,
+        )
+
+    async def list_relationships(self, request: ListRelationships, owner: Identity) -> Relationships:
+        """A page of relationships in service, the strongest and then the most used first.
+
+        Raises:
+            ProblemError: `invalid`, the cursor is not ours.
+        """
+        after = _position(request.cursor)
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            found = await relationships.page(transaction, owner, request, after)
+        page = _fitting(found[: request.limit])
+        last = page[-1] if len(page) < len(found) else None
+        return Relationships(
+            relationships=page,
+            next_cursor=cursor.encode(Position(last.strength, last.usage_count, last.relationship_id))
+            if last
+            else None,
+        )
+
+    async def context(self, request: ContextOf, owner: Identity) -> QuestionContext:
+        """The tables and columns a question names, the joins between its tables (over others where need be), and what
+        the columns of its tables are used for. Nothing for a question that names nothing.
+        """
+        words = question_words(request.question)
+        if not words:
+            return QuestionContext()
+        key = SourceKey(owner, request.data_source_id)
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            meaning = meant(await entities.named_by(transaction, key, words))
+            tables = meaning.tables[:MAX_TABLES]
+            if not tables:
+                return QuestionContext(columns=meaning.columns[:MAX_COLUMNS])
+            table_ids = [key.entity_id(table_node(table)) for table in tables]
+            edges = await relationships.of_question(transaction, key, table_ids)
+        graph = JoinGraph(
+            JoinEdge(edge.source_name, edge.target_name, edge.context, edge.strength)
+            for edge in edges
+            if edge.relationship_type == "joins_with"
+        )
+        connected = graph.connected(tables, limit=MAX_TABLES)
+        joins = graph.between(connected)[:MAX_JOINS]
+        return QuestionContext(
+            tables=connected,
+            columns=meaning.columns[:MAX_COLUMNS],
+            joins=tuple(
+                KnownJoin(
+                    left_table=join.left, right_table=join.right, condition=join.condition, strength=join.strength
+                )
+                for join in joins
+            ),
+            uses=_uses(edges),
+        )
+
+
+def _uses(edges: Iterable[NamedEdge]) -> tuple[KnownUse, ...]:
+    counts: dict[tuple[str, str], int] = {}
+    for edge in edges:
+        if edge.relationship_type in relationships.USES:
+            use = (edge.target_name, edge.relationship_type)
+            counts[use] = counts.get(use, 0) + edge.usage_count
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_USES]
+    return tuple(
+        KnownUse.model_validate({"column": column, "use": use, "usage_count": count}) for (column, use), count in ranked
+    )
+
+
+def _position(text: str | None) -> Position | None:
+    try:
+        return cursor.decode(text) if text is not None else None
+    except CursorError as error:
+        wrong = FieldError(field="cursor", message=str(error))
+        raise ProblemError(problem("invalid", errors=(wrong,))) from error
+
+
+def _fitting(items: Sequence[MessageT]) -> tuple[MessageT, ...]:
+    """As many of the items, from the first on, as fit one reply."""
+    room = MAX_MESSAGE_BYTES - _ENVELOPE_BYTES
+    for count, item in enumerate(items):
+        room -= len(item.model_dump_json().encode()) + 1
+        if room < 0:
+            return tuple(items[:count])
+    return tuple(items)

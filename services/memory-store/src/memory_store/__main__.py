@@ -1,0 +1,3 @@
+from memory_store.main import main
+
+main()

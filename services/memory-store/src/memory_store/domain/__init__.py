@@ -1,0 +1,1 @@
+"""What memory-store decides, in plain Python: terms, ranking, importance, pages, vectors."""

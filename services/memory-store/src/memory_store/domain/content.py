@@ -1,0 +1,37 @@
+"""What is derived from a memory's content: a keyed hash, an expiry, an excerpt."""
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+
+from contracts.events import MemoryType
+
+_ELLIPSIS = "…"
+
+
+def content_key(secret_key: str) -> bytes:
+    """The key of the content hashes: derived, so that no other use of the secret can be turned against them."""
+    return hmac.digest(secret_key.encode(), b"memori memory content", hashlib.sha256)
+
+
+def content_hash(key: bytes, content: str) -> str:
+    """HMAC-SHA256 of a content, in hex: equal for equal content, and nobody without the key can guess it back."""
+    return hmac.digest(key, content.encode(), hashlib.sha256).hex()
+
+
+def expiry(
+    memory_type: MemoryType, stated: datetime | None, *, now: datetime, short_term: timedelta
+) -> datetime | None:
+    """When a new memory expires: as stated, else short-term memories after `short_term`, the others never."""
+    if stated is None and memory_type == "short_term":
+        return now + short_term
+    return stated
+
+
+def excerpt(content: str, limit: int) -> str:
+    """The beginning of a content in at most `limit` characters, cut between words where that loses little."""
+    if len(content) <= limit:
+        return content
+    head = content[: limit - len(_ELLIPSIS)]
+    whole_words = head.rsplit(maxsplit=1)[0]
+    return (whole_words if len(whole_words) >= limit // 2 else head).rstrip() + _ELLIPSIS

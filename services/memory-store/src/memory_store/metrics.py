@@ -1,0 +1,7 @@
+"""What memory-store counts beyond what every service does."""
+
+from prometheus_client import Counter
+
+MEMORIES_STORED = Counter("memori_memories_stored_total", "Memories stored", ("memory_type",))
+SEARCHES = Counter("memori_searches_total", "Searches and recalls answered", ("kind", "degraded"))
+VECTORS_STORED = Counter("memori_memory_vectors_stored_total", "Vectors stored")

@@ -1,0 +1,158 @@
+"""The raw signals of a search, read in one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+from pgvector import HalfVector
+from sqlalchemy import ARRAY, Text, TextClause, bindparam, text
+
+from contracts.events import MemoryType
+from contracts.identity import Identity
+from memory_store.domain.bm25 import Postings, bm25, ids_of
+from memory_store.domain.ranking import Floats, Signals
+from persistence import Transaction
+
+_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECONDS_A_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class QueryVector:
+    """A query's vector of length 1, the model that made it, and the cosine that counts as a match."""
+
+    values: npt.NDArray[np.float32]
+    model: str
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which memories may be found: of the conversation, of one of the types, with one of the tags."""
+
+    conversation_id: UUID | None = None
+    memory_types: Sequence[MemoryType] = ()
+    tags: Sequence[str] = ()
+    include_archived: bool = False
+
+
+async def signals(
+    transaction: Transaction,
+    owner: Identity,
+    query_terms: Sequence[str],
+    vector: QueryVector | None,
+    filters: Filters,
+) -> Signals:
+    """The signals of every memory the filters let through. Exact: every vector of the user is compared."""
+    parameters: dict[str, object] = {
+        "tenant_id": owner.tenant_id,
+        "user_id": owner.user_id,
+        "terms": list(dict.fromkeys(query_terms)),
+    }
+    if vector is not None:
+        parameters |= {
+            "vector": HalfVector(vector.values),
+            "dimensions": len(vector.values),
+            "model": vector.model,
+        }
+    if filters.conversation_id is not None:
+        parameters["conversation_id"] = filters.conversation_id
+    if filters.memory_types:
+        parameters["memory_types"] = list(filters.memory_types)
+    if filters.tags:
+        parameters["tags"] = list(filters.tags)
+    query = statement(
+        by_vector=vector is not None,
+        of_conversation=filters.conversation_id is not None,
+        of_types=bool(filters.memory_types),
+        with_tags=bool(filters.tags),
+        archived=filters.include_archived,
+    )
+    rows = (await transaction.execute(query, parameters)).all()
+    searched = next(row for row in rows if row.term is None)
+    packed = searched.ids or b""
+    postings = [
+        Postings(
+            ids_of(row.ids),
+            np.frombuffer(row.frequencies, dtype=">i4"),
+            np.frombuffer(row.lengths, dtype=">i4"),
+        )
+        for row in rows
+        if row.term is not None
+    ]
+    return Signals(
+        ids=packed,
+        cosines=np.frombuffer(searched.cosines or b"", dtype=">f4"),
+        bm25=bm25(ids_of(packed), postings, searched.mean_length or 1.0),
+        importances=np.minimum(1.0, np.frombuffer(searched.importances or b"", dtype=">f8")),
+        ages_days=_ages_days(np.frombuffer(searched.created_at or b"", dtype=">i8")),
+    )
+
+
+def _ages_days(created_at: npt.NDArray[np.int64]) -> Floats:
+    # As Postgres sends a timestamptz: microseconds since 2000.
+    now = (datetime.now(UTC) - _POSTGRES_EPOCH) / timedelta(microseconds=1)
+    return (now - created_at) / _MICROSECONDS_A_DAY
+
+
+# The signals come packed, an array a column: a row a memory costs three times as much to send and to read as to find.
+# Each branch reads one user's part of one index: no approximate index can take the scan over, and the query's vector
+# stands in a subselect, which is evaluated once and not once a row.
+_MEMORIES = """
+select
+    cast(null as text) as term,
+    string_agg(uuid_send(memories.memory_id), '') as ids,
+    cast(null as bytea) as frequencies,
+    cast(null as bytea) as lengths,
+    string_agg(float4send({cosine}), '') as cosines,
+    string_agg(float8send(memories.importance_score + coalesce(usage.importance_gain, 0)), '') as importances,
+    string_agg(timestamptz_send(memories.created_at), '') as created_at,
+    cast(avg(memories.length) as float8) as mean_length
+from memori_memories memories
+left join memori_memory_usage usage
+    on usage.tenant_id = :tenant_id and usage.user_id = :user_id and usage.memory_id = memories.memory_id{vectors}
+where {conditions}"""
+_VECTORS = """
+left join memori_memory_vectors vectors
+    on vectors.tenant_id = :tenant_id and vectors.user_id = :user_id and vectors.memory_id = memories.memory_id
+    and vectors.content_version = memories.content_version
+    and vectors.model = :model and vectors.dimensions = :dimensions"""
+# Vectors have length 1, so the inner product is the cosine; `<#>` is its negative.
+_COSINE = "cast(coalesce(-(vectors.embedding <#> (select cast(:vector as halfvec))), 'NaN') as float4)"
+_NO_COSINE = "cast('NaN' as float4)"
+_POSTINGS = """
+union all
+select
+    term, string_agg(uuid_send(memory_id), ''), string_agg(int4send(frequency), ''), string_agg(int4send(length), ''),
+    null, null, null, null
+from memori_memory_terms
+where tenant_id = :tenant_id and user_id = :user_id and term = any(:terms)
+group by term"""
+_ARRAYS = ("terms", "memory_types", "tags")
+
+
+@cache
+def statement(*, by_vector: bool, of_conversation: bool, of_types: bool, with_tags: bool, archived: bool) -> TextClause:
+    """The search statement with the parts that its filters need; also what the benchmark takes for the floor."""
+    conditions = ["memories.tenant_id = :tenant_id and memories.user_id = :user_id"]
+    if not archived:
+        conditions.append("not memories.is_archived and (memories.expires_at is null or memories.expires_at > now())")
+    if of_conversation:
+        conditions.append("memories.conversation_id = :conversation_id")
+    if of_types:
+        conditions.append("memories.memory_type = any(:memory_types)")
+    if with_tags:
+        conditions.append("memories.context_tags && :tags")
+    sql = _MEMORIES.format(
+        cosine=_COSINE if by_vector else _NO_COSINE,
+        vectors=_VECTORS if by_vector else "",
+        conditions="\n    and ".join(conditions),
+    )
+    sql += _POSTINGS
+    arrays: list[Any] = [bindparam(name, type_=ARRAY(Text)) for name in _ARRAYS if f":{name}" in sql]
+    return text(sql).bindparams(*arrays)

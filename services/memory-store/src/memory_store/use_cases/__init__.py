@@ -1,0 +1,1 @@
+"""What memory-store does; each verb is one transaction with its events."""

@@ -1,0 +1,3 @@
+from sql_generator.main import main
+
+main()

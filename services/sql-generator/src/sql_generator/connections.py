@@ -1,0 +1,50 @@
+"""The registered connections: sealed where they are kept, opened only where a source is connected to."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from contracts.identity import Identity
+from contracts.sql_generator import SourceKind
+from sql_generator.repository.data_sources import StoredSource
+from sql_generator.sources import Source, SourceUnreachable
+from sql_generator.sources.connect import ConnectPolicy, open_source
+from sql_generator.sources.secrets import SecretBox, SecretUnreadable
+
+
+class Connections:
+    """Seals and opens connections under the keys and the policy of the installation."""
+
+    def __init__(self, box: SecretBox, policy: ConnectPolicy) -> None:
+        self._box = box
+        self._policy = policy
+
+    def seal(self, connection: str, owner: Identity, data_source_id: UUID) -> bytes:
+        """The connection as it is stored; it opens only in the row of this user and data source."""
+        return self._box.seal(connection, bound_to=_binding(owner, data_source_id))
+
+    @asynccontextmanager
+    async def source(self, kind: SourceKind, connection: str) -> AsyncIterator[Source]:
+        """The source behind a connection in plain text; raises as `open_source` does."""
+        source = open_source(kind, connection, policy=self._policy)
+        try:
+            yield source
+        finally:
+            await source.close()
+
+    @asynccontextmanager
+    async def stored_source(self, stored: StoredSource, owner: Identity) -> AsyncIterator[Source]:
+        """The source of a registered connection; raises `SourceUnreachable` where it cannot be opened any more."""
+        try:
+            connection = self._box.open(stored.connection, bound_to=_binding(owner, stored.source.data_source_id))
+        except SecretUnreadable:
+            raise SourceUnreachable(
+                "the stored connection cannot be decrypted: SECRET_KEY is not the one it was stored with"
+            ) from None
+        async with self.source(stored.source.kind, connection) as source:
+            yield source
+
+
+def _binding(owner: Identity, data_source_id: UUID) -> str:
+    # NUL occurs in no tenant or user id, so no two rows share a binding.
+    return "\x00".join((owner.tenant_id, owner.user_id, str(data_source_id)))

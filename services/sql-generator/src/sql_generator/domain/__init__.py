@@ -1,0 +1,1 @@
+"""What sql-generator decides, in plain Python."""

@@ -1,0 +1,151 @@
+"""The model that needs no key and no network: past answers first, else SQL composed from the schema, else a refusal."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from contracts.sql_generator import Intent
+from sql_generator.generation.model import Draft, GenerationContext
+from sql_generator.generation.offline.answering import Composed, NotComposed, compose
+from sql_generator.generation.offline.catalogue import Catalogue
+from sql_generator.generation.offline.definitions import Definition, Knowledge, Wish, understand
+from sql_generator.generation.offline.intents import intent_of
+from sql_generator.generation.offline.reuse import Reuse, Reused
+from sql_generator.generation.offline.statements import asks_for_change, typed_sql
+
+_SURE = {"same": {"verified": 0.98, "candidate": 0.9}, "literals": {"verified": 0.92, "candidate": 0.82}}
+_PARAPHRASE_SURE = {"verified": 0.75, "candidate": 0.6}
+_HOW_REUSED = {
+    "same": "the same question was answered before with this SQL",
+    "literals": "the same question about other values was answered before; the values are replaced",
+    "paraphrase": "a question that seems to ask the same in other words was answered before with this SQL",
+}
+_MOST_UNKNOWN_NAMED = 5
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+class OfflineModel:
+    """Writes SQL without a language model, the same for the same context on the same day.
+
+    `confidence` is at least 0.3 where there is SQL. Without SQL it is at most 0.29, in proportion to the share of the
+    question's content words that were understood, and the explanation names the others.
+    """
+
+    name = "offline"
+
+    def __init__(self, today: Callable[[], date] = _today) -> None:
+        self._today = today
+
+    async def draft(self, context: GenerationContext) -> Draft:
+        """A draft for the question; it never raises for want of an answer, but abstains."""
+        return await asyncio.to_thread(self._draft, context)
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+    def _draft(self, context: GenerationContext) -> Draft:
+        catalogue = Catalogue(context.schema)
+        if (typed := typed_sql(context.question, catalogue)) is not None:
+            explanation = "Offline: the question is an SQL statement and is passed on as it is."
+            return _untried(context, Draft(typed, explanation, intent_of(typed, context.schema.dialect), 0.9))
+        if (verb := asks_for_change(context.question)) is not None:
+            return _abstained(f"I only read data, so I cannot {verb} anything.", 0.0)
+        knowledge = understand(context, catalogue)
+        refusal: Draft | None = None
+        for candidate in self._candidates(context, catalogue, knowledge):
+            if candidate.sql is None:
+                refusal = refusal or candidate
+            elif not _tried(context, candidate.sql):
+                return candidate
+        if refusal is not None:
+            return refusal
+        return _abstained(f"The only SQL I can write for this did not work: {context.attempts[-1].error}", 0.1)
+
+    def _candidates(self, context: GenerationContext, catalogue: Catalogue, knowledge: Knowledge) -> Sequence[Draft]:
+        """Drafts, best first."""
+        reuse = Reuse(context.question, catalogue, knowledge.terms)
+        dialect = context.schema.dialect
+        exact = [reuse.same(context.examples), reuse.with_other_literals(context.examples)]
+        drafts = [_reused(found, intent_of(found.sql, dialect)) for found in exact if found is not None]
+        if drafts and not context.attempts:
+            return drafts
+        verified = [example for example in context.examples if example.trust == "verified"]
+        paraphrase = reuse.paraphrase(verified)
+        if paraphrase is not None:
+            drafts.append(_reused(paraphrase, intent_of(paraphrase.sql, dialect)))
+            if not context.attempts:
+                return drafts
+        answer = compose(context, catalogue, knowledge, self._today())
+        if isinstance(answer, Composed):
+            drafts.append(_composed(answer, intent_of(answer.sql, dialect)))
+        guess = reuse.paraphrase(context.examples)
+        if guess is not None:
+            drafts.append(_reused(guess, intent_of(guess.sql, dialect)))
+        if isinstance(answer, NotComposed):
+            drafts.append(_not_composed(answer))
+        return drafts
+
+
+def _tried(context: GenerationContext, sql: str) -> bool:
+    return any(" ".join(attempt.sql.split()) == " ".join(sql.split()) for attempt in context.attempts)
+
+
+def _untried(context: GenerationContext, draft: Draft) -> Draft:
+    if draft.sql is None or not _tried(context, draft.sql):
+        return draft
+    return _abstained(f"That statement did not work: {context.attempts[-1].error}", 0.1)
+
+
+def _abstained(explanation: str, confidence: float) -> Draft:
+    return Draft(None, f"Offline: {explanation}", None, round(confidence, 2))
+
+
+def _reused(reused: Reused, intent: Intent | None) -> Draft:
+    trust = reused.example.trust
+    sure = _SURE.get(reused.kind, _PARAPHRASE_SURE)[trust]
+    checked = " and verified" if trust == "verified" else ""
+    explanation = f"Offline: {_HOW_REUSED[reused.kind]}{checked} ({reused.example.question!r})."
+    return Draft(reused.sql, explanation, intent, sure, used_examples=(reused.example.pattern_id,))
+
+
+def _composed(answer: Composed, intent: Intent | None) -> Draft:
+    sentences = [f"Offline: composed from the schema, reading {_enumerated(answer.tables)}."]
+    definitions = [used for used in answer.used if isinstance(used, Definition)]
+    if definitions:
+        quoted = "; ".join(dict.fromkeys(f'"{definition.text}"' for definition in definitions))
+        sentences.append(f"It follows what I was told: {quoted}.")
+    if answer.assumptions:
+        sentences.append(f"I {'; '.join(answer.assumptions)}.")
+    return Draft(
+        answer.sql,
+        " ".join(sentences),
+        intent,
+        round(answer.certainty, 2),
+        used_memories=_origins(answer.used, "memory"),
+        used_rules=_origins(answer.used, "rule"),
+    )
+
+
+def _origins(used: Sequence[Definition | Wish], origin: str) -> tuple[UUID, ...]:
+    return tuple(dict.fromkeys(one.origin_id for one in used if one.origin == origin))
+
+
+def _not_composed(answer: NotComposed) -> Draft:
+    share = answer.known_share
+    if not answer.unknown:
+        return _abstained(answer.reason or "I do not understand the question.", 0.29 * share)
+    words = [f"{word!r}" for word in answer.unknown[:_MOST_UNKNOWN_NAMED]]
+    example = answer.unknown[0].capitalize()
+    return _abstained(
+        f"I do not know what {_enumerated(words)} means here. Tell me, for example: "
+        f'"{example} means sum(table.column)" or "{example} orders are those with status = \'paid\'".',
+        0.29 * share,
+    )
+
+
+def _enumerated(words: Sequence[str]) -> str:
+    return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words)

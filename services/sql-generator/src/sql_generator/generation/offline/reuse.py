@@ -1,0 +1,104 @@
+"""Answers to questions that were answered before: the same one, with other literals, or in other words."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from sql_generator.generation.model import Example
+from sql_generator.generation.offline.catalogue import Catalogue
+from sql_generator.generation.offline.definitions import Definition
+from sql_generator.generation.offline.ellipsis import spelled_out
+from sql_generator.generation.offline.linking import Item, link
+from sql_generator.generation.offline.literals import replaced, template
+from sql_generator.generation.offline.naming import Words
+from sql_generator.generation.offline.sameness import ask_the_same, without_opening, wording
+from sql_generator.generation.offline.tokens import tokenize
+
+PARAPHRASE_SIMILARITY = 0.7
+"""Below this similarity of two questions (cosine, or shared words) one is not taken for the other in other words."""
+
+_RELATIVE_TIME = re.compile(
+    r"\b(?:today|yesterday|now|currently|recent|recently|(?:last|past|this|current|previous)\s+(?:\d+\s+)?"
+    r"(?:day|week|month|quarter|year)s?)\b",
+    re.IGNORECASE,
+)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+Kind = Literal["same", "literals", "paraphrase"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """A past answer taken for this question, and in which way the two questions are the same."""
+
+    example: Example
+    sql: str
+    kind: Kind
+
+
+class Reuse:
+    """The past questions of one context, compared with the one that is asked now. Deprecated and stale ones are out."""
+
+    def __init__(self, question: str, catalogue: Catalogue, terms: Mapping[Words, Definition]) -> None:
+        self._question = question
+        self._catalogue = catalogue
+        self._terms = terms
+        self._items = self._linked(question)
+
+    def same(self, examples: Sequence[Example]) -> Reused | None:
+        """The answer to the same question, verified ones first."""
+        asked = wording(self._items)
+        for example in self._usable(examples):
+            if wording(self._linked(example.question)) == asked:
+                return Reused(example, example.sql, "same")
+        return None
+
+    def with_other_literals(self, examples: Sequence[Example]) -> Reused | None:
+        """The answer to the same question about other values, with the values replaced."""
+        words, slots = template(self._items)
+        for example in self._usable(examples) if slots else ():
+            old_words, old_slots = template(self._linked(example.question))
+            tree = self._parsed(example.sql)
+            if tree is None or without_opening(words) != without_opening(old_words):
+                continue
+            changed = replaced(tree, old_slots, slots)
+            if changed is not None:
+                return Reused(example, changed.sql(dialect=self._catalogue.schema.dialect), "literals")
+        return None
+
+    def paraphrase(self, examples: Sequence[Example]) -> Reused | None:
+        """The answer to a question that asks for the same in other words."""
+        for example in sorted(self._usable(examples), key=lambda example: -example.similarity):
+            tree = self._parsed(example.sql) if example.similarity >= PARAPHRASE_SIMILARITY else None
+            if tree is not None and ask_the_same(self._items, self._linked(example.question), _names_in(tree)):
+                return Reused(example, example.sql, "paraphrase")
+        return None
+
+    def _linked(self, question: str) -> list[Item]:
+        return link(spelled_out(tokenize(question), self._catalogue), self._catalogue, self._terms)
+
+    def _usable(self, examples: Iterable[Example]) -> list[Example]:
+        usable = [example for example in examples if example.trust in {"verified", "candidate"}]
+        current = [example for example in usable if not self._outdated(example)]
+        return sorted(current, key=lambda example: (example.trust != "verified", -example.similarity))
+
+    def _outdated(self, example: Example) -> bool:
+        """Whether the SQL fixed a date for what the question says relative to the day it was asked."""
+        return bool(_RELATIVE_TIME.search(self._question)) and bool(_DATE.search(example.sql))
+
+    def _parsed(self, sql: str) -> exp.Query | None:
+        try:
+            tree = sqlglot.parse_one(sql, dialect=self._catalogue.schema.dialect)
+        except SqlglotError:
+            return None
+        return tree if isinstance(tree, exp.Query) else None
+
+
+def _names_in(tree: exp.Query) -> set[str]:
+    tables = {table.name.lower() for table in tree.find_all(exp.Table)}
+    return tables | {column.name.lower() for column in tree.find_all(exp.Column)}

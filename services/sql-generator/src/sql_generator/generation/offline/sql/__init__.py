@@ -1,0 +1,1 @@
+"""From a resolved plan to SQL text, by way of a syntax tree."""

@@ -1,0 +1,120 @@
+"""The composition root of sql-generator."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+
+from messaging import Outbox, Relay, RpcClient, create_broker, serve_health
+from messaging.broker import ping, start
+from observability.health import Check
+from persistence import Database
+from runtime import background, health_app, serve
+from sql_generator import consumers, rpc
+from sql_generator.connections import Connections
+from sql_generator.generation.factory import create_model
+from sql_generator.observed_model import ObservedModel
+from sql_generator.settings import SqlGeneratorSettings
+from sql_generator.sources import Limits
+from sql_generator.sources.connect import ConnectPolicy
+from sql_generator.sources.secrets import SecretBox
+from sql_generator.tables import outbox as outbox_table
+from sql_generator.use_cases.context import ContextGatherer
+from sql_generator.use_cases.data_sources import DataSourceUseCases
+from sql_generator.use_cases.queries import QueryUseCases
+from sql_generator.use_cases.recording import Recorder
+from sql_generator.use_cases.rules import RuleUseCases
+from sql_generator.use_cases.writing import Writer
+
+SERVICE = "sql-generator"
+
+
+@asynccontextmanager
+async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, Check]]:
+    """The service at work; yields its readiness checks."""
+    model = _model(settings)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        application=SERVICE,
+        pool_size=settings.database_pool_size,
+        max_overflow=settings.database_max_overflow,
+    )
+    worker = Database(
+        settings.database_worker_url.get_secret_value(),
+        application=f"{SERVICE}-worker",
+        pool_size=settings.database_worker_pool_size,
+    )
+    password = settings.nats_password.get_secret_value() if settings.nats_password else None
+    broker = create_broker(settings.nats_url, service=SERVICE, password=password)
+    client = RpcClient(broker)
+    outbox = Outbox(outbox_table)
+    relay = Relay(SERVICE, worker, broker, outbox)
+    connections = Connections(SecretBox.from_secrets(settings.secrets), _policy(settings))
+    data_sources = DataSourceUseCases(database, outbox, connections)
+    rules = RuleUseCases(database, client)
+    queries = QueryUseCases(
+        database,
+        data_sources,
+        connections,
+        ContextGatherer(
+            database,
+            client,
+            max_memories=settings.memory_max_context_memories,
+            recall=settings.memori_enabled,
+        ),
+        Writer(model, _limits(settings)),
+        Recorder(database, outbox) if settings.memori_enabled else None,
+    )
+    rpc.register(broker, data_sources=data_sources, rules=rules, queries=queries)
+    memories = consumers.memories(broker, rules)
+    checks: dict[str, Check] = {
+        "database": database.ping,
+        "nats": partial(ping, broker),
+        "consumer": memories.ping,
+    }
+    # A model that is away makes answers worse, not the service unready: everything else goes on working.
+    serve_health(broker, SERVICE, {**checks, "llm": model.ping})
+    warming = asyncio.create_task(model.warm())
+    try:
+        await start(broker)
+        async with background(relay.run(), memories.run()):
+            yield checks
+    finally:
+        await broker.stop()
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)
+        await model.close()
+        await database.close()
+        await worker.close()
+
+
+def _model(settings: SqlGeneratorSettings) -> ObservedModel:
+    return ObservedModel(
+        create_model(
+            settings.llm_provider,
+            model=settings.memori_llm_model,
+            api_key=settings.llm_api_key,
+            base_url=settings.llm_base_url,
+            max_tokens=settings.memori_llm_max_tokens,
+            timeout=settings.memori_llm_timeout_seconds,
+        )
+    )
+
+
+def _policy(settings: SqlGeneratorSettings) -> ConnectPolicy:
+    return ConnectPolicy(
+        hosts=settings.data_source_hosts,
+        sqlite_root=settings.sqlite_root,
+        unix_sockets=settings.data_source_unix_sockets,
+        production=settings.environment == "production",
+    )
+
+
+def _limits(settings: SqlGeneratorSettings) -> Limits:
+    return Limits(rows=settings.query_max_rows, bytes=settings.query_max_bytes, seconds=settings.query_timeout_seconds)
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    settings = SqlGeneratorSettings()
+    serve(SERVICE, settings, health_app(partial(running, settings)))

@@ -1,0 +1,169 @@
+"""Data sources in Postgres."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Text, and_, cast, delete, func, literal_column, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from contracts.identity import Identity
+from contracts.sql_generator import DatabaseSchema, DataSource, RegisterDataSource, SourceStatus
+from persistence import Transaction
+from sql_generator.tables import data_sources as table
+
+_COLUMNS = [column for column in table.c if column.name not in {"tenant_id", "user_id", "connection", "schema"}]
+ORDERED_CHARS = 16
+"""How many characters of a name take part in the order of a list: as many as surely fit a cursor."""
+
+# A constant, as in the index: a parameter would keep the planner from it.
+_ORDER = (func.left(table.c.name, literal_column(str(ORDERED_CHARS))), table.c.data_source_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSource:
+    """A data source with what never leaves the service: its sealed connection, and its schema as JSON."""
+
+    source: DataSource
+    connection: bytes
+    schema_json: str | None
+
+    def schema(self) -> DatabaseSchema | None:
+        """The schema of the last sync."""
+        return DatabaseSchema.model_validate_json(self.schema_json) if self.schema_json is not None else None
+
+
+async def add(
+    transaction: Transaction,
+    owner: Identity,
+    new: RegisterDataSource,
+    *,
+    connection: bytes,
+    status: SourceStatus,
+    status_detail: str,
+    now: datetime,
+) -> DataSource | None:
+    """The data source that was registered, or None when the id exists already."""
+    statement = (
+        insert(table)
+        .values(
+            tenant_id=owner.tenant_id,
+            user_id=owner.user_id,
+            data_source_id=new.data_source_id,
+            name=new.name,
+            kind=new.kind,
+            connection=connection,
+            table_count=0,
+            status=status,
+            status_detail=status_detail,
+            created_at=now,
+            updated_at=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(*_COLUMNS)
+    )
+    row = (await transaction.execute(statement)).one_or_none()
+    return _data_source(row) if row else None
+
+
+async def find(transaction: Transaction, owner: Identity, data_source_id: UUID) -> DataSource | None:
+    """The data source, or None when this user has none of that id."""
+    row = (await transaction.execute(select(*_COLUMNS).where(_is(owner, data_source_id)))).one_or_none()
+    return _data_source(row) if row else None
+
+
+async def stored(transaction: Transaction, owner: Identity, data_source_id: UUID) -> StoredSource | None:
+    """The data source with its connection and schema, or None when this user has none of that id."""
+    statement = select(*_COLUMNS, table.c.connection, cast(table.c.schema, Text).label("schema_json")).where(
+        _is(owner, data_source_id)
+    )
+    row = (await transaction.execute(statement)).one_or_none()
+    return StoredSource(_data_source(row), row.connection, row.schema_json) if row else None
+
+
+async def first_ids(transaction: Transaction, owner: Identity, limit: int) -> list[UUID]:
+    """The ids of up to `limit` data sources of this user."""
+    statement = select(table.c.data_source_id).where(_owned(owner)).limit(limit)
+    return list((await transaction.execute(statement)).scalars())
+
+
+async def page(
+    transaction: Transaction, owner: Identity, *, after: tuple[str, UUID] | None, limit: int
+) -> list[DataSource]:
+    """Up to `limit` data sources by name, after a position: `ORDERED_CHARS` characters of a name, and an id."""
+    statement = select(*_COLUMNS).where(_owned(owner)).order_by(*_ORDER).limit(limit)
+    if after is not None:
+        statement = statement.where(tuple_(*_ORDER) > tuple_(*after))
+    return [_data_source(row) for row in await transaction.execute(statement)]
+
+
+async def set_synced(
+    transaction: Transaction,
+    owner: Identity,
+    data_source_id: UUID,
+    *,
+    schema: DatabaseSchema,
+    fingerprint: str,
+    status_detail: str,
+    now: datetime,
+) -> tuple[DataSource, bool] | None:
+    """The data source with its new schema, and whether the fingerprint is another than before; None when it is gone."""
+    locked = select(table.c.fingerprint).where(_is(owner, data_source_id)).with_for_update()
+    before = (await transaction.execute(locked)).one_or_none()
+    if before is None:
+        return None
+    statement = (
+        update(table)
+        .where(_is(owner, data_source_id))
+        .values(
+            schema=schema.model_dump(mode="json"),
+            table_count=len(schema.tables),
+            fingerprint=fingerprint,
+            status="ready",
+            status_detail=status_detail,
+            synced_at=now,
+            updated_at=now,
+        )
+        .returning(*_COLUMNS)
+    )
+    return _data_source((await transaction.execute(statement)).one()), before.fingerprint != fingerprint
+
+
+async def set_unreachable(
+    transaction: Transaction, owner: Identity, data_source_id: UUID, *, status_detail: str, now: datetime
+) -> DataSource | None:
+    """The data source marked as unreachable, its last schema kept; None when it is gone."""
+    statement = (
+        update(table)
+        .where(_is(owner, data_source_id))
+        .values(status="unreachable", status_detail=status_detail, updated_at=now)
+        .returning(*_COLUMNS)
+    )
+    row = (await transaction.execute(statement)).one_or_none()
+    return _data_source(row) if row else None
+
+
+async def hold(transaction: Transaction, owner: Identity, data_source_id: UUID) -> bool:
+    """Keep the data source from being deleted until the transaction ends; False when it is gone."""
+    statement = (
+        select(table.c.data_source_id).where(_is(owner, data_source_id)).with_for_update(key_share=True, read=True)
+    )
+    return (await transaction.execute(statement)).one_or_none() is not None
+
+
+async def remove(transaction: Transaction, owner: Identity, data_source_id: UUID) -> bool:
+    """Delete the data source; its rules and patterns go with it. False when there is none."""
+    return (await transaction.execute(delete(table).where(_is(owner, data_source_id)))).rowcount > 0
+
+
+def _owned(owner: Identity) -> ColumnElement[bool]:
+    return and_(table.c.tenant_id == owner.tenant_id, table.c.user_id == owner.user_id)
+
+
+def _is(owner: Identity, data_source_id: UUID) -> ColumnElement[bool]:
+    return and_(_owned(owner), table.c.data_source_id == data_source_id)
+
+
+def _data_source(row: Row[Any]) -> DataSource:
+    return DataSource.model_validate(dict(row._mapping))  # noqa: SLF001  # SQLAlchemy's public name for it

@@ -1,0 +1,226 @@
+"""Query patterns in Postgres: every question with what came of it."""
+
+import struct
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from contracts.embedding_worker import Embedding
+from contracts.identity import Identity
+from contracts.sql_generator import Answer, QueryStatus, Trust
+from persistence import Transaction
+from sql_generator.domain.patterns import Candidate
+from sql_generator.tables import Vector
+from sql_generator.tables import query_patterns as table
+
+_CANDIDATES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What is kept of a question. `is_final` is False when the same id may be asked once more."""
+
+    answer: Answer
+    signature: str | None
+    tables: tuple[str, ...]
+    columns: tuple[str, ...]
+    was_successful: bool | None
+    embedding: Embedding | None
+    is_final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StoredQuery:
+    """A question as it is kept; without an answer it may be asked once more."""
+
+    query_id: UUID
+    data_source_id: UUID
+    question: str
+    sql: str | None
+    status: QueryStatus
+    signature: str | None
+    trust: Trust
+    answer: Answer | None
+
+
+async def put(transaction: Transaction, owner: Identity, pattern: Pattern, now: datetime) -> bool:
+    """Keep a question and its answer; False when this id has an answer already, which stays as it is."""
+    answer = pattern.answer
+    values: dict[str, Any] = {
+        "conversation_id": answer.conversation_id,
+        "data_source_id": answer.data_source_id,
+        "natural_language_query": answer.question,
+        "generated_sql": answer.sql,
+        "query_intent": answer.intent,
+        "query_signature": pattern.signature,
+        "tables_used": list(pattern.tables),
+        "columns_used": list(pattern.columns),
+        "was_modified": False,
+        "trust": "candidate",
+        "question_embedding": _vector(pattern.embedding.embedding) if pattern.embedding else None,
+        "embedding_model": pattern.embedding.model if pattern.embedding else None,
+        "created_at": now,
+        "updated_at": now,
+        **_outcome(answer, was_successful=pattern.was_successful, is_final=pattern.is_final),
+    }
+    statement = (
+        insert(table)
+        .values(tenant_id=owner.tenant_id, user_id=owner.user_id, pattern_id=answer.query_id, **values)
+        .on_conflict_do_update(
+            index_elements=[table.c.tenant_id, table.c.user_id, table.c.pattern_id],
+            set_=values,
+            where=table.c.answer.is_(None),
+        )
+        .returning(table.c.pattern_id)
+    )
+    return (await transaction.execute(statement)).one_or_none() is not None
+
+
+async def find(transaction: Transaction, owner: Identity, query_id: UUID) -> StoredQuery | None:
+    """The question, or None when this user has none of that id."""
+    statement = select(
+        table.c.data_source_id,
+        table.c.natural_language_query,
+        table.c.generated_sql,
+        table.c.status,
+        table.c.query_signature,
+        table.c.trust,
+        table.c.answer,
+    ).where(_is(owner, query_id))
+    row = (await transaction.execute(statement)).one_or_none()
+    if row is None:
+        return None
+    return StoredQuery(
+        query_id=query_id,
+        data_source_id=row.data_source_id,
+        question=row.natural_language_query,
+        sql=row.generated_sql,
+        status=row.status,
+        signature=row.query_signature,
+        trust=row.trust,
+        answer=Answer.model_validate(row.answer) if row.answer is not None else None,
+    )
+
+
+async def set_outcome(
+    transaction: Transaction, owner: Identity, answer: Answer, *, was_successful: bool | None, now: datetime
+) -> bool:
+    """Keep what running the query came to; success that is unknown (None) stays as it was. False when it is gone."""
+    values = _outcome(answer, was_successful=was_successful)
+    if was_successful is None:
+        del values["was_successful"]
+    statement = update(table).where(_is(owner, answer.query_id)).values(**values, updated_at=now)
+    return (await transaction.execute(statement)).rowcount > 0
+
+
+async def count_successes(transaction: Transaction, owner: Identity, data_source_id: UUID, signature: str) -> int:
+    """How many different queries of a signature have run."""
+    statement = select(func.count()).where(_of_signature(owner, data_source_id, signature))
+    count: int = (await transaction.execute(statement)).scalar_one()
+    return count
+
+
+async def set_trust(
+    transaction: Transaction, owner: Identity, data_source_id: UUID, signature: str, trust: Trust
+) -> None:
+    """Grade the candidates of a signature that have run."""
+    await transaction.execute(
+        update(table)
+        .where(_of_signature(owner, data_source_id, signature), table.c.trust == "candidate")
+        .values(trust=trust)
+    )
+
+
+async def candidates(
+    transaction: Transaction, owner: Identity, data_source_id: UUID, embedding: Embedding | None
+) -> list[Candidate]:
+    """Past queries of a data source that ran and may serve as examples, the nearest first, then the newest.
+
+    The cosine is exact; it is None for questions without a vector of the same model.
+    """
+    cosine = _cosine(embedding).label("cosine")
+    statement = (
+        select(
+            table.c.pattern_id,
+            table.c.natural_language_query.label("question"),
+            table.c.generated_sql.label("sql"),
+            table.c.trust,
+            cosine,
+        )
+        .where(
+            _owned(owner),
+            table.c.data_source_id == data_source_id,
+            table.c.was_successful,
+            table.c.trust.in_(("candidate", "verified")),
+        )
+        .order_by(cosine.desc().nulls_last(), table.c.created_at.desc())
+        .limit(_CANDIDATES)
+    )
+    return [
+        Candidate(row.pattern_id, row.question, row.sql, row.trust, row.cosine)
+        for row in await transaction.execute(statement)
+    ]
+
+
+def _outcome(answer: Answer, *, was_successful: bool | None, is_final: bool = True) -> dict[str, Any]:
+    kept = answer.model_copy(update={"result": None})
+    return {
+        "status": answer.status,
+        "execution_time_ms": answer.result.elapsed_ms if answer.result else None,
+        "result_row_count": answer.result.row_count if answer.result else None,
+        "was_successful": was_successful,
+        "error_message": answer.reason,
+        "answer": kept.model_dump(mode="json") if is_final else null(),
+    }
+
+
+def _cosine(embedding: Embedding | None) -> ColumnElement[float | None]:
+    if embedding is None:
+        return cast(null(), Double)
+    comparable = and_(
+        table.c.embedding_model == embedding.model,
+        func.vector_dims(table.c.question_embedding) == embedding.dimensions,
+    )
+    distance: ColumnElement[float] = table.c.question_embedding.op("<=>", return_type=Double())(
+        cast(literal(_vector(embedding.embedding), Text), Vector)
+    )
+    # A CASE, because comparing vectors of different lengths is an error.
+    return case((comparable, 1 - distance))
+
+
+def _vector(embedding: bytes) -> str:
+    """The text form of a vector of little-endian float32."""
+    return f"[{','.join(map(repr, struct.unpack(f'<{len(embedding) // 4}f', embedding)))}]"
+
+
+def _of_signature(owner: Identity, data_source_id: UUID, signature: str) -> ColumnElement[bool]:
+    return and_(
+        _owned(owner),
+        table.c.data_source_id == data_source_id,
+        table.c.query_signature == signature,
+        table.c.was_successful,
+    )
+
+
+def _owned(owner: Identity) -> ColumnElement[bool]:
+    return and_(table.c.tenant_id == owner.tenant_id, table.c.user_id == owner.user_id)
+
+
+def _is(owner: Identity, query_id: UUID) -> ColumnElement[bool]:
+    return and_(_owned(owner), table.c.pattern_id == query_id)

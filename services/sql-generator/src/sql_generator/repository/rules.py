@@ -1,0 +1,146 @@
+"""Rules in Postgres."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ColumnElement, Row, and_, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from contracts.identity import Identity
+from contracts.memory_store import MemoryContent
+from contracts.sql_generator import NewRule, Rule
+from persistence import Transaction
+from sql_generator.domain.rules import rule_name_of, rule_type_of
+from sql_generator.tables import rules as table
+
+_COLUMNS = [column for column in table.c if column.name not in {"tenant_id", "user_id", "is_active"}]
+_DEFAULT_PRIORITY = 100
+
+
+async def add(transaction: Transaction, owner: Identity, new: NewRule, now: datetime) -> Rule | None:
+    """The active rule of the user's own making, or None when the id exists already."""
+    statement = (
+        insert(table)
+        .values(
+            tenant_id=owner.tenant_id,
+            user_id=owner.user_id,
+            **new.model_dump(exclude={"conditions"}),
+            conditions=new.model_dump(mode="json")["conditions"],
+            status="active",
+            origin="user",
+            application_count=0,
+            created_at=now,
+            updated_at=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(*_COLUMNS)
+    )
+    row = (await transaction.execute(statement)).one_or_none()
+    return _rule(row) if row else None
+
+
+async def find(transaction: Transaction, owner: Identity, rule_id: UUID) -> Rule | None:
+    """The rule, or None when this user has none of that id."""
+    row = (await transaction.execute(select(*_COLUMNS).where(_owned(owner), table.c.rule_id == rule_id))).one_or_none()
+    return _rule(row) if row else None
+
+
+async def page(
+    transaction: Transaction,
+    owner: Identity,
+    *,
+    data_source_id: UUID | None,
+    after: tuple[int, datetime, UUID] | None,
+    limit: int,
+) -> list[Rule]:
+    """Up to `limit` rules by priority, time and id, all falling; with a data source those that hold for it."""
+    order = (table.c.priority, table.c.created_at, table.c.rule_id)
+    statement = select(*_COLUMNS).where(_owned(owner)).order_by(*(column.desc() for column in order)).limit(limit)
+    if data_source_id is not None:
+        statement = statement.where(_holds_for(data_source_id))
+    if after is not None:
+        priority, *rest = after
+        # As bigint: whoever writes a cursor of their own gets an empty page, not an error.
+        statement = statement.where(tuple_(*order) < tuple_(literal(priority, BigInteger), *rest))
+    return [_rule(row) for row in await transaction.execute(statement)]
+
+
+async def applicable(transaction: Transaction, owner: Identity, data_source_id: UUID, *, limit: int) -> list[Rule]:
+    """The active rules for a data source, the highest priority first."""
+    statement = (
+        select(*_COLUMNS)
+        .where(_owned(owner), table.c.status == "active", _holds_for(data_source_id))
+        .order_by(table.c.priority.desc(), table.c.created_at.desc(), table.c.rule_id.desc())
+        .limit(limit)
+    )
+    return [_rule(row) for row in await transaction.execute(statement)]
+
+
+async def count_applications(
+    transaction: Transaction, owner: Identity, rule_ids: Collection[UUID], now: datetime
+) -> None:
+    """Note that the rules shaped one more statement."""
+    if not rule_ids:
+        return
+    await transaction.execute(
+        update(table)
+        .where(_owned(owner), table.c.rule_id.in_(rule_ids))
+        .values(application_count=table.c.application_count + 1, last_applied_at=now)
+    )
+
+
+async def lock_memory_rules(transaction: Transaction, owner: Identity) -> None:
+    """Have the rules that come from this user's memories changed by one transaction at a time."""
+    key = func.hashtextextended(f"rules from memories:{owner.tenant_id}:{owner.user_id}", 0)
+    await transaction.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+async def put_from_memory(transaction: Transaction, owner: Identity, memory: MemoryContent, now: datetime) -> None:
+    """Have an active rule say what the memory says; the same memory again changes nothing."""
+    said = {
+        "rule_name": rule_name_of(memory.content),
+        "rule_type": rule_type_of(memory.content),
+        "rule_content": memory.content,
+    }
+    statement = insert(table).values(
+        tenant_id=owner.tenant_id,
+        user_id=owner.user_id,
+        rule_id=memory.memory_id,
+        **said,
+        conditions={},
+        priority=_DEFAULT_PRIORITY,
+        status="active",
+        origin="memory",
+        application_count=0,
+        created_at=now,
+        updated_at=now,
+    )
+    await transaction.execute(
+        statement.on_conflict_do_update(
+            index_elements=[table.c.tenant_id, table.c.user_id, table.c.rule_id],
+            set_=said | {"updated_at": now},
+            where=and_(table.c.origin == "memory", table.c.rule_content != memory.content),
+        )
+    )
+
+
+async def remove_from_memories(transaction: Transaction, owner: Identity, memory_ids: Collection[UUID]) -> None:
+    """Delete the rules that came from these memories."""
+    if memory_ids:
+        await transaction.execute(
+            delete(table).where(_owned(owner), table.c.rule_id.in_(memory_ids), table.c.origin == "memory")
+        )
+
+
+def _owned(owner: Identity) -> ColumnElement[bool]:
+    return and_(table.c.tenant_id == owner.tenant_id, table.c.user_id == owner.user_id)
+
+
+def _holds_for(data_source_id: UUID) -> ColumnElement[bool]:
+    return or_(table.c.data_source_id.is_(None), table.c.data_source_id == data_source_id)
+
+
+def _rule(row: Row[Any]) -> Rule:
+    return Rule.model_validate(dict(row._mapping))  # noqa: SLF001  # SQLAlchemy's public name for it

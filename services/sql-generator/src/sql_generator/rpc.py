@@ -1,0 +1,26 @@
+"""What sql-generator answers."""
+
+from faststream.nats import NatsBroker
+
+from contracts import sql_generator as contract
+from messaging import serve
+from sql_generator.use_cases.data_sources import DataSourceUseCases
+from sql_generator.use_cases.queries import QueryUseCases
+from sql_generator.use_cases.rules import RuleUseCases
+
+
+def register(
+    broker: NatsBroker, *, data_sources: DataSourceUseCases, rules: RuleUseCases, queries: QueryUseCases
+) -> None:
+    """Answer this service's methods."""
+    serve(broker, contract.REGISTER_DATA_SOURCE, data_sources.register)
+    serve(broker, contract.GET_DATA_SOURCE, data_sources.get)
+    serve(broker, contract.LIST_DATA_SOURCES, data_sources.list)
+    serve(broker, contract.SYNC_DATA_SOURCE, data_sources.sync)
+    serve(broker, contract.DELETE_DATA_SOURCE, data_sources.delete)
+    serve(broker, contract.GET_SCHEMA, data_sources.get_schema)
+    serve(broker, contract.CREATE_RULE, rules.create)
+    serve(broker, contract.LIST_RULES, rules.list)
+    serve(broker, contract.GENERATE, queries.generate)
+    serve(broker, contract.EXECUTE, queries.execute)
+    serve(broker, contract.GET_QUERY, queries.get)

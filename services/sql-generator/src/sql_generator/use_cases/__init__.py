@@ -1,0 +1,1 @@
+"""What sql-generator does; each use case holds its transactions."""

@@ -1,0 +1,121 @@
+"""What is known that bears on a question: gathered side by side, and each part of it may be missing."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from contracts.embedding_worker import EMBED, Embed, Embedding
+from contracts.entity_extractor import CONTEXT, ContextOf, QuestionContext
+from contracts.identity import Identity
+from contracts.memory_store import RECALL, Recall, RecalledMemory, RecallReply
+from contracts.methods import ProblemError
+from contracts.sql_generator import Rule
+from messaging import RpcClient
+from observability import logger
+from persistence import Database
+from sql_generator.domain.patterns import examples_for
+from sql_generator.generation.model import Example
+from sql_generator.repository import patterns, rules
+
+_log = logger(__name__)
+
+MISSING = Counter("memori_context_missing_total", "Parts of a question's context that could not be had", ("part",))
+
+_EMBED_SECONDS = 1.5
+_PART_SECONDS = 2.0
+_MAX_RULES = 20
+
+ReplyT = TypeVar("ReplyT")
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The context of a question; `missing` names the parts that could not be had in time."""
+
+    memories: tuple[RecalledMemory, ...] = ()
+    knowledge: QuestionContext = field(default_factory=QuestionContext)
+    rules: tuple[Rule, ...] = ()
+    examples: tuple[Example, ...] = ()
+    embedding: Embedding | None = None
+    missing: tuple[str, ...] = ()
+
+
+class ContextGatherer:
+    """Asks everyone who may know something, for three and a half seconds at most.
+
+    The question is embedded once, for memories and past queries alike. Without `recall` only the rules are read: they
+    are what the user wants of every statement, not what is remembered.
+    """
+
+    def __init__(self, database: Database, rpc: RpcClient, *, max_memories: int, recall: bool) -> None:
+        self._database = database
+        self._rpc = rpc
+        self._max_memories = max_memories
+        self._recall = recall
+
+    async def gather(self, question: str, data_source_id: UUID, owner: Identity) -> Gathered:
+        """The context of a question about a data source."""
+        if not self._recall:
+            return Gathered(rules=await self._rules(data_source_id, owner))
+        asked = ContextOf(question=question, data_source_id=data_source_id)
+        (embedding, recalled, examples), found, knowledge = await asyncio.gather(
+            self._remembered(question, data_source_id, owner),
+            self._rules(data_source_id, owner),
+            self._part("knowledge", self._rpc.call(CONTEXT, asked, owner, timeout_seconds=_PART_SECONDS)),
+        )
+        missing = [
+            *(["embeddings"] if embedding is None or (recalled is not None and recalled.degraded) else []),
+            *(["memories"] if recalled is None else []),
+            *(["knowledge"] if knowledge is None else []),
+        ]
+        rule_ids = {rule.rule_id for rule in found}
+        return Gathered(
+            # A memory that became a rule is shown as the rule.
+            memories=tuple(m for m in (recalled.memories if recalled else ()) if m.memory_id not in rule_ids),
+            knowledge=knowledge or QuestionContext(),
+            rules=found,
+            examples=examples,
+            embedding=embedding,
+            missing=tuple(missing),
+        )
+
+    async def _remembered(
+        self, question: str, data_source_id: UUID, owner: Identity
+    ) -> tuple[Embedding | None, RecallReply | None, tuple[Example, ...]]:
+        embedding = await self._part(
+            "embeddings", self._rpc.call(EMBED, Embed(text=question), owner, timeout_seconds=_EMBED_SECONDS)
+        )
+        request = Recall(
+            question=question,
+            limit=self._max_memories,
+            embedding=embedding.embedding if embedding else None,
+            embedding_model=embedding.model if embedding else None,
+        )
+        recalled, examples = await asyncio.gather(
+            self._part("memories", self._rpc.call(RECALL, request, owner, timeout_seconds=_PART_SECONDS)),
+            self._examples(question, data_source_id, owner, embedding),
+        )
+        return embedding, recalled, examples
+
+    async def _rules(self, data_source_id: UUID, owner: Identity) -> tuple[Rule, ...]:
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            return tuple(await rules.applicable(transaction, owner, data_source_id, limit=_MAX_RULES))
+
+    async def _examples(
+        self, question: str, data_source_id: UUID, owner: Identity, embedding: Embedding | None
+    ) -> tuple[Example, ...]:
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            found = await patterns.candidates(transaction, owner, data_source_id, embedding)
+        return examples_for(question, found)
+
+    async def _part(self, name: str, reply: Awaitable[ReplyT]) -> ReplyT | None:
+        try:
+            return await reply
+        except ProblemError as error:
+            _log.warning("context_part_missing", part=name, error=str(error))
+            MISSING.labels(name).inc()
+            return None

@@ -1,0 +1,187 @@
+"""Registering, reading, syncing and deleting data sources."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from contracts.events import DataSourceDeleted, DataSourceSynced
+from contracts.identity import Identity
+from contracts.methods import Empty
+from contracts.sql_generator import (
+    DatabaseSchema,
+    DataSource,
+    DataSourceRef,
+    DataSources,
+    GetSchema,
+    ListDataSources,
+    RegisterDataSource,
+    SchemaPage,
+)
+from messaging import Outbox
+from persistence import Database, cursor
+from persistence.cursor import CursorError
+from sql_generator.connections import Connections
+from sql_generator.domain.paging import tables_from
+from sql_generator.errors import conflict, invalid, not_found
+from sql_generator.repository import data_sources
+from sql_generator.repository.data_sources import StoredSource
+from sql_generator.sources import ConnectionRejected, SourceError, SourceUnreachable
+from sql_generator.sources.fingerprint import fingerprint
+
+
+class DataSourceUseCases:
+    """The verbs of data sources."""
+
+    def __init__(self, database: Database, outbox: Outbox, connections: Connections) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._connections = connections
+
+    async def register(self, request: RegisterDataSource, owner: Identity) -> DataSource:
+        """The data source that was registered, or the one that has this id already.
+
+        It is tried at once: one that cannot be reached is kept with the reason, one that may not be is refused.
+        """
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            existing = await data_sources.find(transaction, owner, request.data_source_id)
+        if existing is not None:
+            return existing
+        connection = request.connection.get_secret_value()
+        unreachable = await self._try(request, connection)
+        sealed = self._connections.seal(connection, owner, request.data_source_id)
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            added = await data_sources.add(
+                transaction,
+                owner,
+                request,
+                connection=sealed,
+                status="unreachable" if unreachable else "registered",
+                status_detail=unreachable,
+                now=datetime.now(UTC),
+            )
+            # Another request with the same id may have been faster.
+            registered = added or await data_sources.find(transaction, owner, request.data_source_id)
+        return _known(registered)
+
+    async def get(self, request: DataSourceRef, owner: Identity) -> DataSource:
+        """One data source of this user."""
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            return _known(await data_sources.find(transaction, owner, request.data_source_id))
+
+    async def list(self, request: ListDataSources, owner: Identity) -> DataSources:
+        """A page, by name."""
+        try:
+            after = cursor.decode(request.cursor, str, UUID) if request.cursor is not None else None
+        except CursorError as error:
+            raise invalid("cursor", str(error)) from error
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            found = await data_sources.page(transaction, owner, after=after, limit=request.limit + 1)
+        page = tuple(found[: request.limit])
+        last = page[-1] if len(found) > len(page) else None
+        return DataSources(
+            data_sources=page,
+            next_cursor=cursor.encode(last.name[: data_sources.ORDERED_CHARS], last.data_source_id) if last else None,
+        )
+
+    async def sync(self, request: DataSourceRef, owner: Identity) -> DataSource:
+        """Read the schema anew; a source that cannot be reached keeps the one it has, and says why."""
+        stored = await self.stored(request.data_source_id, owner)
+        try:
+            synced, _ = await self.read_schema(stored, owner)
+        except SourceError as error:
+            async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+                return _known(
+                    await data_sources.set_unreachable(
+                        transaction,
+                        owner,
+                        request.data_source_id,
+                        status_detail=error.detail,
+                        now=datetime.now(UTC),
+                    )
+                )
+        return synced
+
+    async def delete(self, request: DataSourceRef, owner: Identity) -> Empty:
+        """Forget a data source, its rules and its patterns."""
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await data_sources.remove(transaction, owner, request.data_source_id):
+                raise not_found("data_source_id", "data source")
+            deleted = DataSourceDeleted(data_source_id=request.data_source_id)
+            await self._outbox.emit(transaction, deleted, identity=owner)
+        return Empty()
+
+    async def get_schema(self, request: GetSchema, owner: Identity) -> SchemaPage:
+        """One page of the schema as it was at the last sync."""
+        stored = await self.stored(request.data_source_id, owner)
+        schema = stored.schema()
+        if schema is None or stored.source.fingerprint is None:
+            raise conflict("the data source has not been synced yet")
+        tables, next_offset = tables_from(schema.tables, request.offset)
+        return SchemaPage(
+            data_source_id=request.data_source_id,
+            dialect=schema.dialect,
+            fingerprint=stored.source.fingerprint,
+            tables=tables,
+            next_offset=next_offset,
+        )
+
+    async def stored(self, data_source_id: UUID, owner: Identity) -> StoredSource:
+        """A data source of this user with its sealed connection and its schema."""
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            found = await data_sources.stored(transaction, owner, data_source_id)
+        if found is None:
+            raise not_found("data_source_id", "data source")
+        return found
+
+    async def only(self, owner: Identity) -> StoredSource:
+        """The one data source this user has; a problem that names `data_source_id` when there is not exactly one."""
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            ids = await data_sources.first_ids(transaction, owner, limit=2)
+        if not ids:
+            raise invalid("data_source_id", "there is no data source yet; register one first")
+        if len(ids) > 1:
+            raise invalid("data_source_id", "there are several data sources; name the one to ask")
+        return await self.stored(ids[0], owner)
+
+    async def read_schema(self, stored: StoredSource, owner: Identity) -> tuple[DataSource, DatabaseSchema]:
+        """Read and keep the schema of a data source; its readers are told when it is another than before.
+
+        Raises:
+            SourceError: the source cannot be read.
+        """
+        async with self._connections.stored_source(stored, owner) as source:
+            schema = await source.introspect()
+            warnings = await source.role_warnings()
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            kept = await data_sources.set_synced(
+                transaction,
+                owner,
+                stored.source.data_source_id,
+                schema=schema,
+                fingerprint=(found := fingerprint(schema)),
+                status_detail=" ".join(warnings),
+                now=datetime.now(UTC),
+            )
+            if kept is None:
+                raise not_found("data_source_id", "data source")
+            synced, changed = kept
+            if changed:
+                event = DataSourceSynced(data_source_id=synced.data_source_id, fingerprint=found)
+                await self._outbox.emit(transaction, event, identity=owner)
+        return synced, schema
+
+    async def _try(self, request: RegisterDataSource, connection: str) -> str:
+        """Why the source cannot be reached; empty when it can."""
+        try:
+            async with self._connections.source(request.kind, connection) as source:
+                await source.test()
+        except ConnectionRejected as error:
+            raise invalid("connection", error.detail.removeprefix("connection: ")) from None
+        except SourceUnreachable as error:
+            return error.detail
+        return ""
+
+
+def _known(found: DataSource | None) -> DataSource:
+    if found is None:
+        raise not_found("data_source_id", "data source")
+    return found

@@ -1,0 +1,263 @@
+"""Answering questions with SQL, and running it."""
+
+import math
+from contextlib import AsyncExitStack
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from contracts.identity import Identity
+from contracts.sql_generator import (
+    Answer,
+    DatabaseSchema,
+    Generate,
+    QueryRecord,
+    QueryRef,
+    QueryStatus,
+    Rule,
+    UsedMemory,
+    UsedPattern,
+    UsedRule,
+)
+from persistence import Database
+from sql_generator.connections import Connections
+from sql_generator.errors import conflict, not_found, unavailable
+from sql_generator.generation.model import GenerationContext, ModelUnavailable, RuleText
+from sql_generator.generation.quoting import cut
+from sql_generator.repository import patterns
+from sql_generator.repository.data_sources import StoredSource
+from sql_generator.repository.patterns import Pattern, StoredQuery
+from sql_generator.sources import Source, SourceError
+from sql_generator.use_cases.context import ContextGatherer, Gathered
+from sql_generator.use_cases.data_sources import DataSourceUseCases
+from sql_generator.use_cases.recording import Recorder
+from sql_generator.use_cases.writing import Run, Writer, Written, judge
+
+QUERIES = Counter("memori_queries_total", "Questions by what came of them", ("status",))
+
+_MEMORY_CHARS = 200
+_RETRY_SECONDS = 5
+
+
+class QueryUseCases:
+    """The verbs of queries. Without a recorder nothing is kept: neither the question nor what came of it."""
+
+    def __init__(
+        self,
+        database: Database,
+        sources: DataSourceUseCases,
+        connections: Connections,
+        gatherer: ContextGatherer,
+        writer: Writer,
+        recorder: Recorder | None,
+    ) -> None:
+        self._database = database
+        self._sources = sources
+        self._connections = connections
+        self._gatherer = gatherer
+        self._writer = writer
+        self._recorder = recorder
+
+    async def generate(self, request: Generate, owner: Identity) -> Answer:
+        """SQL for a question, run when that was asked for. The same query id again gets the answer it got."""
+        query = await self._find(request.query_id, owner)
+        if query is not None and query.answer is not None:
+            return await self._again(query, query.answer, owner, execute=request.execute)
+        stored = await self._source(request.data_source_id, owner)
+        schema = stored.schema() or await self._first_schema(stored, owner)
+        gathered = await self._gatherer.gather(request.question, stored.source.data_source_id, owner)
+        context = GenerationContext(
+            question=request.question,
+            schema=schema,
+            memories=gathered.memories,
+            rules=tuple(_rule_text(rule) for rule in gathered.rules),
+            examples=gathered.examples,
+            knowledge=gathered.knowledge,
+        )
+        try:
+            async with AsyncExitStack() as stack:
+                source = await self._opened(stack, stored, owner)
+                written = await self._writer.write(context, source, execute=request.execute)
+        except ModelUnavailable as error:
+            await self._keep_unanswered(request, stored, gathered, str(error), owner)
+            retry_after = math.ceil(error.retry_after) if error.retry_after else _RETRY_SECONDS
+            raise unavailable(str(error), retry_after) from error
+        answer = self._answer(request, stored, gathered, written)
+        QUERIES.labels(answer.status).inc()
+        if self._recorder is not None and not await self._recorder.question(_pattern(answer, written, gathered), owner):
+            # The same request came twice, and the other one was faster: both get the same answer.
+            return await self._stored_answer(request.query_id, owner)
+        return answer
+
+    async def execute(self, request: QueryRef, owner: Identity) -> Answer:
+        """Run the SQL of a query; when it fails, the answer says why.
+
+        Raises:
+            ProblemError: there is no such query, or none of its statements passed (`conflict`).
+        """
+        query = await self._find(request.query_id, owner)
+        if query is None:
+            raise not_found("query_id", "query")
+        if query.sql is None or query.answer is None:
+            raise conflict(f"the query was {query.status}: it has no SQL to run")
+        ran = await self._run(query, query.sql, owner)
+        answer = query.answer.model_copy(
+            update={
+                "status": "executed" if ran.result is not None else "failed",
+                "reason": ran.error,
+                "result": ran.result,
+            }
+        )
+        QUERIES.labels(answer.status).inc()
+        if self._recorder is not None:
+            await self._recorder.execution(query, answer, owner, was_successful=_was_successful(ran))
+        return answer
+
+    async def get(self, request: QueryRef, owner: Identity) -> QueryRecord:
+        """A query as it is kept."""
+        query = await self._find(request.query_id, owner)
+        if query is None:
+            raise not_found("query_id", "query")
+        stored = await self._sources.stored(query.data_source_id, owner)
+        return QueryRecord(
+            query_id=query.query_id,
+            data_source_id=query.data_source_id,
+            dialect=stored.source.kind,
+            question=query.question,
+            sql=query.sql,
+            status=query.status,
+        )
+
+    async def _again(self, query: StoredQuery, answer: Answer, owner: Identity, *, execute: bool) -> Answer:
+        # Rows are not kept, so whoever asks for them again has the statement run again.
+        if execute and answer.status in {"generated", "executed"}:
+            return await self.execute(QueryRef(query_id=query.query_id), owner)
+        return answer
+
+    async def _run(self, query: StoredQuery, sql: str, owner: Identity) -> Run:
+        stored = await self._sources.stored(query.data_source_id, owner)
+        schema = stored.schema() or await self._first_schema(stored, owner)
+        # What passed once is judged again: tables may have gone, and the guard may have learned.
+        judgement = await judge(sql, schema.dialect, frozenset(table.name for table in schema.tables))
+        if not judgement.verdict.allowed:
+            return Run(error=f"the guard refused the statement: {judgement.verdict.reason}", is_statements_fault=True)
+        async with AsyncExitStack() as stack:
+            source = await self._opened(stack, stored, owner)
+            return await self._writer.run(judgement.verdict.sql, source)
+
+    async def _opened(self, stack: AsyncExitStack, stored: StoredSource, owner: Identity) -> Source | None:
+        try:
+            return await stack.enter_async_context(self._connections.stored_source(stored, owner))
+        except SourceError:
+            return None
+
+    async def _source(self, data_source_id: UUID | None, owner: Identity) -> StoredSource:
+        if data_source_id is not None:
+            return await self._sources.stored(data_source_id, owner)
+        return await self._sources.only(owner)
+
+    async def _first_schema(self, stored: StoredSource, owner: Identity) -> DatabaseSchema:
+        try:
+            _, schema = await self._sources.read_schema(stored, owner)
+        except SourceError as error:
+            raise unavailable(f"the data source cannot be read: {error.detail}", _RETRY_SECONDS) from error
+        return schema
+
+    async def _find(self, query_id: UUID, owner: Identity) -> StoredQuery | None:
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            return await patterns.find(transaction, owner, query_id)
+
+    async def _stored_answer(self, query_id: UUID, owner: Identity) -> Answer:
+        query = await self._find(query_id, owner)
+        if query is None or query.answer is None:
+            raise not_found("query_id", "query")
+        return query.answer
+
+    async def _keep_unanswered(
+        self, request: Generate, stored: StoredSource, gathered: Gathered, reason: str, owner: Identity
+    ) -> None:
+        """Keep that the question failed, in a way that lets it be asked again under its id."""
+        QUERIES.labels("failed").inc()
+        if self._recorder is None:
+            return
+        answer = self._answer(request, stored, gathered, Written("failed", reason=reason))
+        pattern = Pattern(answer, None, (), (), was_successful=False, embedding=gathered.embedding, is_final=False)
+        await self._recorder.question(pattern, owner)
+
+    def _answer(self, request: Generate, stored: StoredSource, gathered: Gathered, written: Written) -> Answer:
+        draft = written.draft
+        sql = written.judgement.verdict.sql if written.judgement else None
+        # What shaped a statement that did not pass shaped nothing.
+        used = draft if draft and sql else None
+        return Answer(
+            query_id=request.query_id,
+            question=request.question,
+            data_source_id=stored.source.data_source_id,
+            conversation_id=request.conversation_id,
+            status=written.status,
+            sql=sql,
+            explanation=draft.explanation if draft else "",
+            intent=draft.intent if used and draft else None,
+            confidence=draft.confidence if draft and (sql or written.status == "abstained") else 0.0,
+            model=self._writer.model_name,
+            memories=tuple(
+                UsedMemory(
+                    memory_id=memory.memory_id,
+                    content=cut(memory.content, _MEMORY_CHARS),
+                    similarity_score=memory.similarity_score,
+                )
+                for memory in gathered.memories
+                if used and memory.memory_id in used.used_memories
+            ),
+            rules=tuple(_used_rule(rule) for rule in gathered.rules if used and rule.rule_id in used.used_rules),
+            patterns=tuple(
+                UsedPattern(
+                    pattern_id=example.pattern_id, question=example.question, sql=example.sql, trust=example.trust
+                )
+                for example in gathered.examples
+                if used and example.pattern_id in used.used_examples
+            ),
+            repairs=written.repairs,
+            reason=written.reason,
+            degraded=(*gathered.missing, *(() if written.is_explained else ("source",))),
+            result=written.run.result if written.run else None,
+        )
+
+
+def _pattern(answer: Answer, written: Written, gathered: Gathered) -> Pattern:
+    judgement = written.judgement
+    return Pattern(
+        answer=answer,
+        signature=judgement.signature if judgement else None,
+        tables=judgement.verdict.tables if judgement else (),
+        columns=judgement.verdict.columns if judgement else (),
+        was_successful=_was_successful(written.run) if written.run else _unsuccessful(answer.status),
+        embedding=gathered.embedding,
+    )
+
+
+def _unsuccessful(status: QueryStatus) -> bool | None:
+    """A statement that was not run may still turn out well; where there is none, nothing will."""
+    return None if status == "generated" else False
+
+
+def _was_successful(ran: Run) -> bool | None:
+    """Unknown where the source was away or too slow: that says nothing about the statement."""
+    if ran.result is not None:
+        return True
+    return False if ran.is_statements_fault else None
+
+
+def _rule_text(rule: Rule) -> RuleText:
+    return RuleText(
+        rule_id=rule.rule_id, rule_name=rule.rule_name, rule_type=rule.rule_type, rule_content=rule.rule_content
+    )
+
+
+def _used_rule(rule: Rule) -> UsedRule:
+    return UsedRule(
+        rule_id=rule.rule_id,
+        rule_name=rule.rule_name,
+        rule_type=rule.rule_type,
+        effect=f"followed by the model: {cut(' '.join(rule.rule_content.split()), _MEMORY_CHARS)}",
+    )

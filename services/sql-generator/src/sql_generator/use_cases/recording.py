@@ -1,0 +1,69 @@
+"""Keeping what came of a question: its pattern, what it says to others, and what is remembered of it, all at once."""
+
+from datetime import UTC, datetime
+
+from contracts.events import QueryEventData, QueryExecuted, QueryFailed, QueryGenerated
+from contracts.identity import Identity
+from contracts.memory_store import CREATE, CreateMemories
+from contracts.sql_generator import Answer
+from messaging import Outbox
+from persistence import Database, Transaction
+from sql_generator.domain.patterns import trust_after
+from sql_generator.domain.remembering import interaction
+from sql_generator.errors import not_found
+from sql_generator.repository import data_sources, patterns, rules
+from sql_generator.repository.patterns import Pattern, StoredQuery
+
+
+class Recorder:
+    """Writes outcomes, each in one transaction."""
+
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database = database
+        self._outbox = outbox
+
+    async def question(self, pattern: Pattern, owner: Identity) -> bool:
+        """Keep a question and its answer; False when this query id has been answered meanwhile."""
+        answer, now = pattern.answer, datetime.now(UTC)
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await data_sources.hold(transaction, owner, answer.data_source_id):
+                raise not_found("data_source_id", "data source")
+            if not await patterns.put(transaction, owner, pattern, now):
+                return False
+            ids = {"query_id": answer.query_id, "data_source_id": answer.data_source_id}
+            events: list[QueryEventData] = []
+            if answer.sql is not None:
+                events.append(QueryGenerated(**ids))
+                await rules.count_applications(transaction, owner, [used.rule_id for used in answer.rules], now)
+            if answer.status in {"generated", "executed"}:
+                remembered = CreateMemories(memories=(interaction(answer),))
+                await self._outbox.command(transaction, CREATE, remembered, owner)
+            if answer.status == "executed":
+                events.append(QueryExecuted(**ids))
+                await self._grade(transaction, owner, answer, pattern.signature)
+            elif answer.status != "generated":
+                events.append(QueryFailed(**ids))
+            await self._outbox.emit(transaction, *events, identity=owner)
+        return True
+
+    async def execution(
+        self, query: StoredQuery, answer: Answer, owner: Identity, *, was_successful: bool | None
+    ) -> None:
+        """Keep what running a query again came to."""
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await patterns.set_outcome(
+                transaction, owner, answer, was_successful=was_successful, now=datetime.now(UTC)
+            ):
+                raise not_found("query_id", "query")
+            if answer.status == "executed":
+                await self._grade(transaction, owner, answer, query.signature)
+            said = QueryExecuted if answer.status == "executed" else QueryFailed
+            event = said(query_id=answer.query_id, data_source_id=answer.data_source_id)
+            await self._outbox.emit(transaction, event, identity=owner)
+
+    async def _grade(self, transaction: Transaction, owner: Identity, answer: Answer, signature: str | None) -> None:
+        if signature is None:
+            return
+        successes = await patterns.count_successes(transaction, owner, answer.data_source_id, signature)
+        if (trust := trust_after(successes, "candidate")) != "candidate":
+            await patterns.set_trust(transaction, owner, answer.data_source_id, signature, trust)

@@ -1,0 +1,91 @@
+"""Rules: those a user makes, and those that memories become."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from contracts.events import Event, MemoryEventData
+from contracts.identity import Identity, service_identity
+from contracts.memory_store import FETCH_CONTENTS, FetchContents, MemoryContent, OwnedMemory
+from contracts.sql_generator import ListRules, NewRule, Rule, Rules
+from messaging import RetryLater, RpcClient
+from persistence import Database, cursor
+from persistence.cursor import CursorError
+from sql_generator.errors import conflict, invalid, not_found
+from sql_generator.repository import data_sources, rules
+
+_ME = service_identity("sql-generator")
+_FETCH_SECONDS = 10.0
+
+
+class RuleUseCases:
+    """The verbs of rules."""
+
+    def __init__(self, database: Database, rpc: RpcClient) -> None:
+        self._database = database
+        self._rpc = rpc
+
+    async def create(self, request: NewRule, owner: Identity) -> Rule:
+        """The rule that was created, active from now on, or the one that has this id already."""
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            source_id = request.data_source_id
+            if source_id is not None and not await data_sources.hold(transaction, owner, source_id):
+                raise not_found("data_source_id", "data source")
+            created = await rules.add(transaction, owner, request, datetime.now(UTC))
+            created = created or await rules.find(transaction, owner, request.rule_id)
+        if created is None:
+            raise conflict("the rule was deleted at the same moment")
+        return created
+
+    async def list(self, request: ListRules, owner: Identity) -> Rules:
+        """A page, the highest priority first; for a data source those that hold for it, and so those for any."""
+        try:
+            after = cursor.decode(request.cursor, int, datetime, UUID) if request.cursor is not None else None
+        except CursorError as error:
+            raise invalid("cursor", str(error)) from error
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            found = await rules.page(
+                transaction, owner, data_source_id=request.data_source_id, after=after, limit=request.limit + 1
+            )
+        page = tuple(found[: request.limit])
+        last = page[-1] if len(found) > len(page) else None
+        return Rules(
+            rules=page,
+            next_cursor=cursor.encode(last.priority, last.created_at, last.rule_id) if last else None,
+        )
+
+    async def follow_memories(self, events: Sequence[Event[MemoryEventData]]) -> None:
+        """Have the rules say what the memories of type rule say now; those of memories that are gone go too.
+
+        Raises:
+            RetryLater: memory-store is away.
+        """
+        changed: dict[Identity, dict[UUID, None]] = defaultdict(dict)
+        for event in events:
+            if event.data.memory_type == "rule":
+                changed[Identity(event.tenantid, event.userid)][event.data.memory_id] = None
+        for owner, memory_ids in changed.items():
+            async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+                # Fetched under the lock: whoever comes later has read later, so a deleted memory's rule stays deleted.
+                await rules.lock_memory_rules(transaction, owner)
+                contents = await self._contents(owner, list(memory_ids))
+                current = {content.memory_id for content in contents if content.memory_type == "rule"}
+                await rules.remove_from_memories(transaction, owner, memory_ids.keys() - current)
+                for content in contents:
+                    if content.memory_id in current:
+                        await rules.put_from_memory(transaction, owner, content, datetime.now(UTC))
+
+    async def _contents(self, owner: Identity, memory_ids: Sequence[UUID]) -> Sequence[MemoryContent]:
+        wanted = [OwnedMemory(tenant_id=owner.tenant_id, user_id=owner.user_id, memory_id=each) for each in memory_ids]
+        contents: list[MemoryContent] = []
+        while wanted:
+            reply = await self._rpc.call(
+                FETCH_CONTENTS, FetchContents(memories=tuple(wanted)), _ME, timeout_seconds=_FETCH_SECONDS
+            )
+            if not reply.contents and not reply.gone:
+                raise RetryLater("memory-store answered none of the contents")
+            contents += reply.contents
+            answered = {content.memory_id for content in reply.contents} | set(reply.gone)
+            wanted = [memory for memory in wanted if memory.memory_id not in answered]
+        return contents

@@ -1,0 +1,179 @@
+"""Writing SQL for a question: the model drafts, the guard and the source check, errors go back to the model twice."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from prometheus_client import Counter
+
+from contracts.sql_generator import QueryResult, QueryStatus, SourceKind
+from sql_generator.domain.statements import asks_for_change, changes_data, signature
+from sql_generator.generation.model import (
+    Attempt,
+    Draft,
+    GenerationContext,
+    ModelAnswerInvalid,
+    ModelUnavailable,
+    SqlModel,
+)
+from sql_generator.guard import Verdict, check
+from sql_generator.sources import (
+    Limits,
+    Source,
+    SourceUnreachable,
+    StatementFailed,
+    StatementTimedOut,
+    one_line,
+)
+
+REPAIRS = Counter("memori_sql_repairs_total", "Answers that went back to the model")
+
+MAX_REPAIRS = 2
+_WRITING_SECONDS = 50.0
+_EXPLAIN = Limits(seconds=10.0)
+_SHOWN_SQL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The guard's verdict, and what else the statement's text tells."""
+
+    verdict: Verdict
+    changes: bool = False
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of running a statement; `is_statements_fault` tells a bad statement from a source that is away."""
+
+    result: QueryResult | None = None
+    error: str | None = None
+    is_statements_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of a question. `judgement` is that of the statement that passed; without one there is no SQL to run."""
+
+    status: QueryStatus
+    repairs: int = 0
+    draft: Draft | None = None
+    judgement: Judgement | None = None
+    reason: str | None = None
+    run: Run | None = None
+    is_explained: bool = True
+
+
+class Writer:
+    """Has a model write SQL until it passes, at most three times."""
+
+    def __init__(self, model: SqlModel, limits: Limits) -> None:
+        self._model = model
+        self._limits = limits
+
+    @property
+    def model_name(self) -> str:
+        """The name of the model that writes."""
+        return self._model.name
+
+    async def write(self, context: GenerationContext, source: Source | None, *, execute: bool) -> Written:
+        """SQL for the question of `context`, run when `execute` says so.
+
+        Without a source, because it cannot be opened now, statements are neither explained nor run.
+
+        Raises:
+            ModelUnavailable: there is no answer to be had now.
+        """
+        deadline = asyncio.get_running_loop().time() + _WRITING_SECONDS
+        attempts: list[Attempt] = []
+        written = Written("failed")
+        for repairs in range(MAX_REPAIRS + 1):
+            try:
+                draft = await self._draft(replace(context, attempts=tuple(attempts)), deadline)
+            except ModelAnswerInvalid as error:
+                written = Written("failed", repairs=repairs, reason=f"the model's answer could not be read: {error}")
+                attempts.append(Attempt(sql="", error=str(error)))
+            else:
+                written, attempt = await self._check(draft, context, source, execute=execute)
+                written = replace(written, repairs=repairs)
+                if attempt is None:
+                    break
+                attempts.append(attempt)
+            if repairs < MAX_REPAIRS:
+                REPAIRS.inc()
+        return written
+
+    async def _draft(self, context: GenerationContext, deadline: float) -> Draft:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._model.draft(context)
+        except TimeoutError:
+            raise ModelUnavailable(f"{self._model.name}: no usable statement in {_WRITING_SECONDS:g} s") from None
+
+    async def _check(
+        self, draft: Draft, context: GenerationContext, source: Source | None, *, execute: bool
+    ) -> tuple[Written, Attempt | None]:
+        """What the draft comes to, and what the model is to repair, if that may help."""
+        if draft.sql is None:
+            return _declined(draft, context.question), None
+        relations = frozenset(table.name for table in context.schema.tables)
+        judgement = await judge(draft.sql, context.schema.dialect, relations)
+        if judgement.verdict.allowed:
+            return await self._try(draft, judgement, source, execute=execute)
+        reason = judgement.verdict.reason
+        if judgement.changes:
+            shown = one_line(draft.sql[:_SHOWN_SQL])
+            return Written("refused", draft=draft, reason=f"{reason}; the model wrote: {shown}"), None
+        failed = Written("failed", draft=draft, reason=f"the guard refused the statement: {reason}")
+        return failed, Attempt(sql=draft.sql, error=f"refused: {reason}")
+
+    async def _try(
+        self, draft: Draft, judgement: Judgement, source: Source | None, *, execute: bool
+    ) -> tuple[Written, Attempt | None]:
+        sql = judgement.verdict.sql
+        try:
+            if source is not None:
+                await source.explain(sql, _EXPLAIN)
+        except StatementFailed as error:
+            failed = Written("failed", draft=draft, reason=f"the statement is not valid: {error.detail}")
+            return failed, Attempt(sql=sql, error=error.detail)
+        except (SourceUnreachable, StatementTimedOut):
+            source = None
+        written = Written("generated", draft=draft, judgement=judgement, is_explained=source is not None)
+        if not execute:
+            return written, None
+        ran = await self.run(sql, source)
+        if ran.error is None:
+            return replace(written, status="executed", run=ran), None
+        failed = replace(written, status="failed", run=ran, reason=ran.error)
+        return failed, Attempt(sql=sql, error=ran.error) if ran.is_statements_fault else None
+
+    async def run(self, sql: str, source: Source | None) -> Run:
+        """Run a statement that the guard rendered, within the limits."""
+        if source is None:
+            return Run(error="the data source cannot be reached")
+        try:
+            return Run(result=await source.execute(sql, self._limits))
+        except StatementFailed as error:
+            return Run(error=error.detail, is_statements_fault=True)
+        except (SourceUnreachable, StatementTimedOut) as error:
+            return Run(error=error.detail)
+
+
+async def judge(sql: str, dialect: SourceKind, relations: frozenset[str]) -> Judgement:
+    """The guard's verdict; parsing takes up to tens of milliseconds, so it happens on a thread."""
+    return await asyncio.to_thread(_judge, sql, dialect, relations)
+
+
+def _judge(sql: str, dialect: SourceKind, relations: frozenset[str]) -> Judgement:
+    verdict = check(sql, dialect, relations=relations)
+    if verdict.allowed:
+        return Judgement(verdict, signature=signature(verdict.sql, dialect))
+    too_long = verdict.code in {"too_large", "too_deep", "too_complex"}
+    return Judgement(verdict, changes=not too_long and changes_data(sql, dialect))
+
+
+def _declined(draft: Draft, question: str) -> Written:
+    if asks_for_change(question):
+        return Written("refused", draft=draft, reason="data is only read here, never changed")
+    return Written("abstained", draft=draft, reason=draft.explanation)

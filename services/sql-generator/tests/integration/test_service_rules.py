@@ -1,0 +1,181 @@
+"""Rules: made by hand, and followed from memories."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import nats
+
+from contracts.events import MemoryCreated, MemoryDeleted, MemoryUpdated, event
+from contracts.sql_generator import CREATE_RULE, LIST_RULES, ListRules, NewRule
+from contracts.topology import RULES_FROM_MEMORIES
+from persistence.cursor import encode
+
+
+def rule(**changes):
+    given = {"rule_id": uuid4(), "rule_name": "r", "rule_type": "preference", "rule_content": "short aliases"}
+    return NewRule(**{**given, **changes})
+
+
+async def publish(stack, *data, user="ada"):
+    client = await nats.connect(stack.nats_url)
+    for item in data:
+        made = event(item, tenant_id="acme", user_id=user)
+        await client.jetstream().publish(made.type, made.model_dump_json().encode())
+    await client.close()
+
+
+async def drained(stack):
+    client = await nats.connect(stack.nats_url)
+    info = await client.jetstream().consumer_info(RULES_FROM_MEMORIES.stream, RULES_FROM_MEMORIES.name)
+    await client.close()
+    assert (info.num_pending, info.num_ack_pending) == (0, 0)
+
+
+def created(memory_id, memory_type="rule"):
+    return MemoryCreated(memory_id=memory_id, memory_type=memory_type, content_version=1, content_hash="h")
+
+
+def updated(memory_id):
+    return MemoryUpdated(memory_id=memory_id, memory_type="rule", content_version=2, content_hash="i")
+
+
+def deleted(memory_id):
+    return MemoryDeleted(memory_id=memory_id, memory_type="rule", content_version=2)
+
+
+async def listed(call, identity, **changes):
+    return (await call(LIST_RULES, ListRules(**changes), identity)).rules
+
+
+async def test_a_rule_is_active_from_its_creation_and_created_once(service, ada):
+    new = rule(conditions={"intent": "aggregate"}, priority=7)
+    async with service() as call:
+        made = await call(CREATE_RULE, new, ada)
+        assert (made.status, made.origin, made.conditions) == ("active", "user", {"intent": "aggregate"})
+        assert await call(CREATE_RULE, new.model_copy(update={"rule_name": "other"}), ada) == made
+        assert await listed(call, ada) == (made,)
+
+
+async def test_rules_are_paged_by_priority(service, ada):
+    async with service() as call:
+        for number in range(7):
+            await call(CREATE_RULE, rule(rule_name=f"r{number}", priority=(number % 3) * 10), ada)
+        seen, cursor = [], None
+        while True:
+            page = await call(LIST_RULES, ListRules(limit=3, cursor=cursor), ada)
+            seen += page.rules
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert len({one.rule_id for one in seen}) == 7
+        assert [one.priority for one in seen] == sorted((one.priority for one in seen), reverse=True)
+        forged = encode(2**40, datetime.now(UTC), uuid4())
+        assert len((await call(LIST_RULES, ListRules(cursor=forged), ada)).rules) == 7
+        problem = await call.problem(LIST_RULES, ListRules(cursor="AAAA"), ada)
+        assert (problem.type, problem.errors[0].field) == ("invalid", "cursor")
+
+
+async def test_a_data_sources_rules_are_its_own_and_those_for_any(service, ada, shop):
+    async with service() as call:
+        one, two = await call.source(ada, shop, synced=False), await call.source(ada, shop, synced=False)
+        for_any = await call(CREATE_RULE, rule(), ada)
+        for_one = await call(CREATE_RULE, rule(data_source_id=one.data_source_id), ada)
+        await call(CREATE_RULE, rule(data_source_id=two.data_source_id), ada)
+        found = await listed(call, ada, data_source_id=one.data_source_id)
+        assert {each.rule_id for each in found} == {for_any.rule_id, for_one.rule_id}
+
+
+async def test_a_memory_that_states_a_rule_becomes_one_and_follows_it(service, ada, eve, others, stack, eventually):
+    await others.start()
+    aliases, active = uuid4(), uuid4()
+    others.contents = {
+        aliases: "The user prefers aliases for all tables",
+        active: "Always exclude cancelled orders",
+    }
+    async with service() as call:
+        await publish(stack, created(aliases), created(active), created(uuid4(), "long_term"))
+
+        async def both():
+            assert len(await listed(call, ada)) == 2
+
+        await eventually(both)
+        rules = {one.rule_id: one for one in await listed(call, ada)}
+        assert (rules[aliases].rule_type, rules[aliases].origin) == ("preference", "memory")
+        assert (rules[active].rule_type, rules[active].status) == ("constraint", "active")
+        assert rules[active].rule_content == "Always exclude cancelled orders"
+        assert await listed(call, eve) == ()
+
+        others.contents[aliases] = "Never use aliases"
+        await publish(stack, updated(aliases))
+
+        async def reworded():
+            assert {one.rule_content for one in await listed(call, ada)} == {
+                "Never use aliases",
+                "Always exclude cancelled orders",
+            }
+
+        await eventually(reworded)
+        del others.contents[active]
+        await publish(stack, deleted(active))
+
+        async def forgotten():
+            assert [one.rule_id for one in await listed(call, ada)] == [aliases]
+
+        await eventually(forgotten)
+
+
+async def test_events_may_come_twice_and_in_any_order(service, ada, others, stack, eventually, rows):
+    await others.start()
+    kept, gone = uuid4(), uuid4()
+    others.contents = {kept: "Round amounts to two decimals"}
+    async with service() as call:
+        await publish(stack, created(kept), deleted(gone), created(gone), created(kept), updated(kept), created(gone))
+        await eventually(lambda: drained(stack))
+        await publish(stack, created(kept), deleted(gone))
+        await eventually(lambda: drained(stack))
+        (only,) = await listed(call, ada)
+        assert (only.rule_id, only.created_at) == (kept, only.updated_at)
+    assert len(await rows("select 1 from sql_generator.memori_rules")) == 1
+
+
+async def test_memories_that_are_no_rules_cost_no_request(service, others, stack, eventually):
+    await others.start()
+    async with service():
+        await publish(stack, *(created(uuid4(), "short_term") for _ in range(20)))
+        await eventually(lambda: drained(stack))
+        assert others.fetches == 0
+
+
+async def test_rules_wait_while_memory_store_is_away(service, ada, others, stack, eventually):
+    memory = uuid4()
+    others.contents = {memory: "Only paid orders count"}
+    async with service() as call:
+        await publish(stack, created(memory))
+
+        async def waits():
+            client = await nats.connect(stack.nats_url)
+            info = await client.jetstream().consumer_info(RULES_FROM_MEMORIES.stream, RULES_FROM_MEMORIES.name)
+            await client.close()
+            assert info.num_redelivered >= 1
+
+        await eventually(waits)
+        assert await listed(call, ada) == ()
+        await others.start("memory-store")
+
+        async def there():
+            assert [one.rule_id for one in await listed(call, ada)] == [memory]
+
+        await eventually(there, timeout=30)
+
+
+async def test_a_users_own_rule_is_never_taken_over_by_a_memory_of_its_id(service, ada, others, stack, eventually):
+    await others.start()
+    async with service() as call:
+        mine = await call(CREATE_RULE, rule(), ada)
+        others.contents = {mine.rule_id: "Something else"}
+        await publish(stack, created(mine.rule_id))
+        await eventually(lambda: drained(stack))
+        others.contents = {}
+        await publish(stack, deleted(mine.rule_id))
+        await eventually(lambda: drained(stack))
+        assert await listed(call, ada) == (mine,)

@@ -1,0 +1,115 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sql_generator.domain.statements import MAX_SIGNATURE_CHARS, asks_for_change, changes_data, signature
+
+BASE = "SELECT c.name, COUNT(*) FROM customers AS c WHERE c.city = 'Paris' AND c.id IN (1, 2) GROUP BY c.name LIMIT 5"
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        BASE.lower().replace("paris", "Rome"),
+        BASE.replace(" ", "\n  "),
+        BASE.replace("LIMIT 5", "LIMIT 50"),
+        BASE.replace("(1, 2)", "(7, 8, 9, 10)"),
+        f"{BASE} -- a remark",
+    ],
+)
+def test_statements_that_differ_in_literals_case_and_layout_share_a_signature(same):
+    assert signature(same, "postgres") == signature(BASE, "postgres")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        BASE.replace("c.city", "c.country"),
+        BASE.replace("COUNT(*)", "COUNT(c.id)"),
+        BASE.replace("= 'Paris'", "<> 'Paris'"),
+        BASE.replace("LIMIT 5", ""),
+        BASE.replace("IN (1, 2)", "IN (SELECT 1)"),
+        BASE.replace("c.name,", '"c"."NAME",'),
+    ],
+)
+def test_statements_that_mean_something_else_have_another_signature(other):
+    assert signature(other, "postgres") != signature(BASE, "postgres")
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "sqlite"])
+def test_a_signature_holds_no_literal(dialect):
+    made = signature("SELECT name FROM people WHERE ssn = '123-45-6789' AND age > 17", dialect)
+    assert made is not None
+    assert "123-45" not in made
+    assert "17" not in made
+
+
+@given(st.lists(st.from_regex(r"[a-z]{3,12}", fullmatch=True), min_size=1, max_size=120))
+def test_a_signature_is_never_longer_than_its_column(names):
+    made = signature("SELECT " + ", ".join(f'"{name}"' for name in names) + " FROM t", "sqlite")
+    assert made is not None
+    assert len(made) <= MAX_SIGNATURE_CHARS
+
+
+def test_long_statements_that_differ_have_different_signatures():
+    one, two = (f"SELECT {', '.join(f'column_{n}' for n in range(count))} FROM t" for count in (200, 201))
+    assert signature(one, "sqlite") != signature(two, "sqlite")
+
+
+@pytest.mark.parametrize("sql", ["EXPLAIN SELECT 1", "PRAGMA table_info(t)", "SHOW TABLES"])
+def test_what_is_no_query_has_no_signature(sql):
+    assert signature(sql, "sqlite") is None
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE t",
+        "SELECT 1; drop table t",
+        "WITH gone AS (DELETE FROM t RETURNING *) SELECT * FROM gone",
+        "-- harmless\nDELETE FROM t",
+        "EXPLAIN ANALYZE DELETE FROM t",
+        "COPY t TO PROGRAM 'id'",
+        "insert into t values (1)",
+        "DROP 'unterminated",
+    ],
+)
+def test_statements_meant_to_change_something_are_seen(sql):
+    assert changes_data(sql, "postgres")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT REPLACE(name, 'a', 'b') FROM t",
+        "SELECT 'drop table t'",
+        'SELECT "delete" FROM t',
+        "SELECT * FROM nowhere",
+        "SELEC 1",
+        "",
+        "SELECT 'unterminated",
+    ],
+)
+def test_statements_that_are_merely_wrong_are_not_taken_for_changes(sql):
+    assert not changes_data(sql, "postgres")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Drop table customers",
+        "please, delete all orders",
+        "Show them; DROP TABLE orders;--",
+        "Can you remove customer 5?",
+    ],
+)
+def test_demands_for_a_change_are_seen(question):
+    assert asks_for_change(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How many orders were deleted?", "Which customers update their profile?", "What is the drop in revenue?", ""],
+)
+def test_questions_about_changes_are_no_demands(question):
+    assert not asks_for_change(question)
