@@ -2,7 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from nats.errors import NoRespondersError
 from opentelemetry.trace import SpanKind
 from sqlalchemy import Row, delete, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.methods import DEADLINE, PROBLEM
 from contracts.problems import Problem
@@ -40,18 +42,23 @@ class Relay:
         self._database = database
         self._broker = broker
         self._table = outbox.table
-        self._woken = asyncio.Event()
         self._lock = zlib.crc32(f"relay:{service}".encode())
-        outbox.on_commit(self._woken.set)
+        self._events_added = asyncio.Event()
+        self._commands_added = asyncio.Event()
+        outbox.on_commit(self._wake)
 
     async def run(self) -> None:
         """Relay until cancelled; whatever fails is tried again."""
         while True:
             try:
                 await self._run_while_leading()
-            except (SQLAlchemyError, NatsError, OSError, TimeoutError) as error:
-                _log.warning("relay_interrupted", error=type(error).__name__)
+            except* (SQLAlchemyError, NatsError, OSError, TimeoutError) as errors:
+                _log.warning("relay_interrupted", errors=[type(error).__name__ for error in errors.exceptions])
             await asyncio.sleep(_POLL_SECONDS)
+
+    def _wake(self) -> None:
+        self._events_added.set()
+        self._commands_added.set()
 
     async def _run_while_leading(self) -> None:
         # The session-level lock lives and dies with this connection: a crashed leader is succeeded at once.
@@ -60,32 +67,32 @@ class Relay:
             if not await leader.scalar(text("select pg_try_advisory_lock(:lock)"), {"lock": self._lock}):
                 return
             try:
-                while True:
-                    self._woken.clear()
-                    busy = await self.drain_once()
-                    if not busy:
-                        await leader.execute(text("select 1"))
-                        await self._wait()
+                # Side by side: a service that takes long to answer a command must not hold up events.
+                async with asyncio.TaskGroup() as lanes:
+                    lanes.create_task(self._drain(self._publish_events, _BATCH, self._events_added))
+                    lanes.create_task(self._drain(self._ask_commands, _COMMANDS_AT_ONCE, self._commands_added))
+                    lanes.create_task(self._watch(leader))
             except BaseException:
                 # Unlocking fails on a connection that was interrupted, and its error would take the place of a
                 # cancellation: the lock goes with the connection instead.
                 await leader.invalidate()
                 raise
 
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(_POLL_SECONDS):
-                await self._woken.wait()
-        except TimeoutError:
-            async with self._database.worker_transaction() as transaction:
-                count = await transaction.execute(select(func.count()).select_from(self._table))
-                OUTBOX_PENDING.set(count.scalar_one())
+    async def _drain(self, deliver: Callable[[], Awaitable[int]], most: int, added: asyncio.Event) -> None:
+        while True:
+            added.clear()
+            if await deliver() == most:
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await added.wait()
 
-    async def drain_once(self) -> bool:
-        """Deliver one batch of events and the commands that are due; whether there may be more."""
-        events = await self._publish_events()
-        commands = await self._ask_commands()
-        return events == _BATCH or commands == _COMMANDS_AT_ONCE
+    async def _watch(self, leader: AsyncConnection) -> None:
+        """Fail once the connection that holds the lock is gone; report what waits."""
+        while True:
+            count = await leader.execute(select(func.count()).select_from(self._table))
+            OUTBOX_PENDING.set(count.scalar_one())
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _publish_events(self) -> int:
         table = self._table

@@ -159,6 +159,32 @@ async def test_a_command_is_asked_until_it_is_answered(relay, database, outbox, 
         await other.stop()
 
 
+async def test_a_command_that_hangs_does_not_hold_up_events(relay, database, outbox, nats_server, streams, eventually):
+    other = create_broker(nats_server.url, service="memory-store")
+    asked = asyncio.Event()
+
+    async def stall(_request, _identity):
+        asked.set()
+        await asyncio.Event().wait()
+
+    serve(other, Method("memory-store", "create_conversation", CreateConversation, Empty), stall)
+    await other.start()
+    try:
+        async with database.worker_transaction() as transaction:
+            await outbox.command(transaction, CREATE_CONVERSATION, CreateConversation(conversation_id=uuid4()), ADA)
+        async with asyncio.timeout(5):
+            await asked.wait()
+        async with database.worker_transaction() as transaction:
+            await outbox.emit(transaction, ConversationCreated(conversation_id=uuid4()), identity=ADA)
+
+        async def published():
+            assert (await streams.stream_info("MEMORY_STORE")).state.messages == 1
+
+        await eventually(published, timeout=3)
+    finally:
+        await other.stop()
+
+
 async def test_a_command_that_is_refused_becomes_a_dead_letter(
     relay, database, outbox, nats_server, streams, eventually
 ):
@@ -396,3 +422,20 @@ async def test_events_of_other_types_are_not_delivered(nats_server, streams, eve
         )
         await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
         await eventually(lambda: seen == ["data_source.deleted"])
+
+
+async def test_a_relay_ends_when_it_is_cancelled_whatever_it_is_doing(database, broker, outbox, streams):
+    clock = asyncio.get_running_loop().time
+    for moment in range(150):
+        relay = Relay("memory-store", database, broker, outbox)
+        task = asyncio.create_task(relay.run())
+        until = clock() + moment * 0.000_1
+        while clock() < until:
+            relay._woken.set()  # never at rest, so that each of its statements is interrupted at some moment
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=5)
+        assert done, f"still running after it was cancelled at moment {moment}"
+    async with database.worker_transaction() as transaction:
+        locks = await transaction.execute(text("select count(*) from pg_locks where locktype = 'advisory'"))
+        assert locks.scalar_one() == 0

@@ -340,6 +340,24 @@ async def test_what_leaves_the_schema_leaves_the_graph_and_comes_back_with_its_u
     assert await graph(client, source) == before
 
 
+async def test_a_relationship_returns_only_with_both_its_ends(stack, shop, service, client, settled):
+    source = shop.add(SHOP)
+    query = shop.query(source, "select 1 from orders o join refunds r on r.order_id = o.id")
+    await publish(stack, synced(source), executed(query, source))
+    await settled()
+    without_keys = (CUSTOMERS, PRODUCTS)
+    for tables, learned in [
+        (without_keys, False),
+        ((*without_keys, REFUNDS), False),
+        ((*without_keys, ORDERS), False),
+        ((*without_keys, REFUNDS, ORDERS), True),
+    ]:
+        shop.change(source, tables)
+        await publish(stack, synced(source))
+        await settled()
+        assert ("orders.id = refunds.order_id" in await joins(client, source)) is learned
+
+
 async def test_a_join_in_use_outlives_the_key_that_declared_it(stack, shop, service, client, settled):
     source = shop.add((CUSTOMERS, ORDERS))
     queries = [shop.query(source, "select 1 from orders o, customers c where c.id = o.customer_id") for _ in range(2)]

@@ -105,7 +105,7 @@ class SourceKey:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """An entity as it is kept. `retired_at`: since when the schema has it no more; its relationships rest with it."""
+    """An entity as it is kept. `retired_at`: since when the schema has it no more."""
 
     entity_id: UUID
     node: Node
@@ -128,11 +128,13 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Relationship:
-    """A relationship as it is kept."""
+    """A relationship as it is kept; it is out of service while one of its ends is retired."""
 
     relationship_id: UUID
     source_entity_id: UUID
     target_entity_id: UUID
+    source_name: str
+    target_name: str
     relationship_type: RelationshipType
     context: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)

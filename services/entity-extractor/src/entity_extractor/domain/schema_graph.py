@@ -119,6 +119,8 @@ def relationship_of(key: SourceKey, edge: Edge, metadata: dict[str, Any] | None 
         relationship_id=key.relationship_id(edge),
         source_entity_id=key.entity_id(edge.source),
         target_entity_id=key.entity_id(edge.target),
+        source_name=edge.source.entity_name,
+        target_name=edge.target.entity_name,
         relationship_type=edge.relationship_type,
         context=edge.context,
         metadata=metadata or {},

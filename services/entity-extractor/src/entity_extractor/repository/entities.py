@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts import entity_extractor as contract
 from contracts.identity import Identity
-from entity_extractor.domain.cursor import Position
 from entity_extractor.domain.graph import Entity, Node, SourceKey
 from entity_extractor.repository import owned
 from entity_extractor.tables import entities
@@ -100,9 +99,9 @@ async def remove_source(transaction: Transaction, key: SourceKey) -> None:
 
 
 async def page(
-    transaction: Transaction, owner: Identity, request: contract.ListEntities, after: Position | None
+    transaction: Transaction, owner: Identity, request: contract.ListEntities, after: tuple[int, UUID] | None
 ) -> list[contract.Entity]:
-    """Entities in service after a position, the most mentioned first: one more than asked for, if there is."""
+    """Entities in service after a position (mentions, id), the most mentioned first; one more than asked for."""
     conditions = [owned(entities, owner), entities.c.retired_at.is_(None)]
     if request.data_source_id is not None:
         conditions.append(entities.c.data_source_id == request.data_source_id)
@@ -112,7 +111,7 @@ async def page(
         conditions.append(entities.c.entity_name.icontains(request.name, autoescape=True))
     if after is not None:
         conditions.append(
-            tuple_(entities.c.mention_count, entities.c.entity_id) < tuple_(literal(after.count, BigInteger), after.id)
+            tuple_(entities.c.mention_count, entities.c.entity_id) < tuple_(literal(after[0], BigInteger), after[1])
         )
     statement = (
         select(entities)

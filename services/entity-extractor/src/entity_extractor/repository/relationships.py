@@ -1,7 +1,6 @@
 """Relationships in Postgres."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,65 +9,30 @@ from sqlalchemy import (
     ColumnElement,
     Double,
     Row,
-    Select,
     and_,
     delete,
     func,
     literal,
+    not_,
     or_,
     select,
-    true,
     tuple_,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.selectable import LateralFromClause
 
 from contracts import entity_extractor as contract
 from contracts.identity import Identity
-from entity_extractor.domain.cursor import Position
 from entity_extractor.domain.graph import Relationship, SourceKey
 from entity_extractor.repository import owned
-from entity_extractor.tables import entities, relationships
+from entity_extractor.tables import relationships
 from persistence import Transaction
 
 USES: tuple[contract.RelationshipType, ...] = ("filters_by", "aggregates", "groups_by")
 _KEPT = ("metadata", "strength", "usage_count", "last_used_at")
 _MAX_EDGES = 5_000
-
-
-def _end(entity_id: ColumnElement[Any], name: str) -> LateralFromClause:
-    """One end of each relationship, if it is in service.
-
-    The limit keeps the planner from making a plain join of it: without statistics, as after the first sync, that reads
-    all entities of the user once for every relationship.
-    """
-    return (
-        select(entities.c.entity_name)
-        .where(
-            entities.c.tenant_id == relationships.c.tenant_id,
-            entities.c.user_id == relationships.c.user_id,
-            entities.c.entity_id == entity_id,
-            entities.c.retired_at.is_(None),
-        )
-        .limit(1)
-        .lateral(name)
-    )
-
-
-_source = _end(relationships.c.source_entity_id, "source_entity")
-_target = _end(relationships.c.target_entity_id, "target_entity")
-
-
-@dataclass(frozen=True, slots=True)
-class NamedEdge:
-    """A relationship with the names of its ends."""
-
-    relationship_type: contract.RelationshipType
-    source_name: str
-    target_name: str
-    context: str
-    strength: float
-    usage_count: int
+_ORDER = (relationships.c.strength, relationships.c.usage_count, relationships.c.relationship_id)
+_STRONGEST_FIRST = tuple(column.desc() for column in _ORDER)
 
 
 async def declared(transaction: Transaction, key: SourceKey) -> list[Relationship]:
@@ -99,6 +63,8 @@ async def save(transaction: Transaction, key: SourceKey, changed: Iterable[Relat
             "data_source_id": key.data_source_id,
             "source_entity_id": item.source_entity_id,
             "target_entity_id": item.target_entity_id,
+            "source_name": item.source_name,
+            "target_name": item.target_name,
             "relationship_type": item.relationship_type,
             "context": item.context,
             "strength": item.strength,
@@ -125,61 +91,58 @@ async def remove(transaction: Transaction, owner: Identity, ids: Collection[UUID
         )
 
 
-async def of_question(transaction: Transaction, key: SourceKey, table_ids: Collection[UUID]) -> list[NamedEdge]:
+async def retire(transaction: Transaction, key: SourceKey, gone: Collection[UUID]) -> None:
+    """Take the relationships of entities that are gone out of service."""
+    if gone:
+        statement = update(relationships).where(_of_source(key), _touches(gone), relationships.c.retired_at.is_(None))
+        await transaction.execute(statement.values(retired_at=func.now(), updated_at=func.now()))
+
+
+async def restore(
+    transaction: Transaction, key: SourceKey, returned: Collection[UUID], retired: Collection[UUID]
+) -> None:
+    """Put the relationships of entities that are back in service again, unless their other end is still retired."""
+    if returned:
+        statement = update(relationships).where(_of_source(key), _touches(returned), not_(_touches(retired)))
+        await transaction.execute(statement.values(retired_at=None, updated_at=func.now()))
+
+
+async def of_question(transaction: Transaction, key: SourceKey, table_ids: Collection[UUID]) -> list[Relationship]:
     """All joins of a source, and the uses of the columns of these tables; the strongest and most used first."""
+    joins = relationships.c.relationship_type == "joins_with"
+    uses = and_(relationships.c.relationship_type.in_(USES), relationships.c.source_entity_id.in_(table_ids))
     statement = (
-        _named(
-            relationships.c.relationship_type,
-            _source.c.entity_name.label("source_name"),
-            _target.c.entity_name.label("target_name"),
-            relationships.c.context,
-            relationships.c.strength,
-            relationships.c.usage_count,
-        )
-        .where(
-            _of_source(key),
-            or_(
-                relationships.c.relationship_type == "joins_with",
-                and_(relationships.c.relationship_type.in_(USES), relationships.c.source_entity_id.in_(table_ids)),
-            ),
-        )
-        .order_by(relationships.c.strength.desc(), relationships.c.usage_count.desc(), relationships.c.relationship_id)
+        select(relationships)
+        .where(_of_source(key), relationships.c.retired_at.is_(None), or_(joins, uses))
+        .order_by(*_STRONGEST_FIRST)
         .limit(_MAX_EDGES)
     )
-    return [NamedEdge(**row._mapping) for row in await transaction.execute(statement)]  # noqa: SLF001  # public, in fact
+    return [_relationship(row) for row in await transaction.execute(statement)]
 
 
 async def page(
-    transaction: Transaction, owner: Identity, request: contract.ListRelationships, after: Position | None
+    transaction: Transaction,
+    owner: Identity,
+    request: contract.ListRelationships,
+    after: tuple[float, int, UUID] | None,
 ) -> list[contract.Relationship]:
-    """Relationships in service after a position, the strongest first: one more than asked for, if there is."""
-    order = (relationships.c.strength, relationships.c.usage_count, relationships.c.relationship_id)
-    conditions = [owned(relationships, owner)]
+    """Relationships in service after a position (strength, uses, id), the strongest first; one more than asked for."""
+    conditions = [owned(relationships, owner), relationships.c.retired_at.is_(None)]
     if request.data_source_id is not None:
         conditions.append(relationships.c.data_source_id == request.data_source_id)
     if request.relationship_type is not None:
         conditions.append(relationships.c.relationship_type == request.relationship_type)
     if after is not None:
-        conditions.append(
-            tuple_(*order) < tuple_(literal(after.weight, Double), literal(after.count, BigInteger), after.id)
-        )
-    statement = (
-        _named(
-            *relationships.c,
-            _source.c.entity_name.label("source_name"),
-            _target.c.entity_name.label("target_name"),
-        )
-        .where(*conditions)
-        .order_by(*(column.desc() for column in order))
-        .limit(request.limit + 1)
-    )
+        strength, uses, relationship_id = after
+        position = tuple_(literal(strength, Double), literal(uses, BigInteger), relationship_id)
+        conditions.append(tuple_(*_ORDER) < position)
+    statement = select(relationships).where(*conditions).order_by(*_STRONGEST_FIRST).limit(request.limit + 1)
     rows = await transaction.execute(statement)
     return [contract.Relationship.model_validate(dict(row._mapping)) for row in rows]  # noqa: SLF001  # public, in fact
 
 
-def _named(*columns: Any) -> Select[Any]:
-    """Relationships with their ends, as long as both are in service."""
-    return select(*columns).select_from(relationships).join(_source, true()).join(_target, true())
+def _touches(ids: Collection[UUID]) -> ColumnElement[bool]:
+    return or_(relationships.c.source_entity_id.in_(ids), relationships.c.target_entity_id.in_(ids))
 
 
 def _of_source(key: SourceKey) -> ColumnElement[bool]:
@@ -191,6 +154,8 @@ def _relationship(row: Row[Any]) -> Relationship:
         relationship_id=row.relationship_id,
         source_entity_id=row.source_entity_id,
         target_entity_id=row.target_entity_id,
+        source_name=row.source_name,
+        target_name=row.target_name,
         relationship_type=row.relationship_type,
         context=row.context,
         metadata=row.metadata,

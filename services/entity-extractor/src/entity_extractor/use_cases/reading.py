@@ -1,7 +1,8 @@
 """Reading the graph: its entities, its relationships, and what bears on a question."""
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
+from uuid import UUID
 
 from contracts.base import Message
 from contracts.entity_extractor import (
@@ -17,16 +18,13 @@ from contracts.entity_extractor import (
 from contracts.identity import Identity
 from contracts.methods import MAX_MESSAGE_BYTES, ProblemError
 from contracts.problems import FieldError, problem
-from entity_extractor.domain import cursor
-from entity_extractor.domain.cursor import CursorError, Position
-from entity_extractor.domain.graph import SourceKey
+from entity_extractor.domain.graph import Relationship, SourceKey
 from entity_extractor.domain.meaning import meant
 from entity_extractor.domain.paths import JoinEdge, JoinGraph
 from entity_extractor.domain.schema_graph import table_node
 from entity_extractor.domain.words import question_words
 from entity_extractor.repository import entities, relationships
-from entity_extractor.repository.relationships import NamedEdge
-from persistence import Database
+from persistence import Database, cursor
 
 MAX_TABLES = 20
 MAX_COLUMNS = 50
@@ -51,14 +49,14 @@ class ReadingUseCases:
         Raises:
             ProblemError: `invalid`, the cursor is not ours.
         """
-        after = _position(request.cursor)
+        after = _position(request.cursor, int, UUID)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             found = await entities.page(transaction, owner, request, after)
         page = _fitting(found[: request.limit])
         last = page[-1] if len(page) < len(found) else None
         return Entities(
             entities=page,
-            next_cursor=cursor.encode(Position(0.0, last.mention_count, last.entity_id)) if last else None,
+            next_cursor=cursor.encode(last.mention_count, last.entity_id) if last else None,
         )
 
     async def list_relationships(self, request: ListRelationships, owner: Identity) -> Relationships:
@@ -67,16 +65,14 @@ class ReadingUseCases:
         Raises:
             ProblemError: `invalid`, the cursor is not ours.
         """
-        after = _position(request.cursor)
+        after = _position(request.cursor, float, int, UUID)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             found = await relationships.page(transaction, owner, request, after)
         page = _fitting(found[: request.limit])
         last = page[-1] if len(page) < len(found) else None
         return Relationships(
             relationships=page,
-            next_cursor=cursor.encode(Position(last.strength, last.usage_count, last.relationship_id))
-            if last
-            else None,
+            next_cursor=cursor.encode(last.strength, last.usage_count, last.relationship_id) if last else None,
         )
 
     async def context(self, request: ContextOf, owner: Identity) -> QuestionContext:
@@ -114,7 +110,7 @@ class ReadingUseCases:
         )
 
 
-def _uses(edges: Iterable[NamedEdge]) -> tuple[KnownUse, ...]:
+def _uses(edges: Iterable[Relationship]) -> tuple[KnownUse, ...]:
     counts: dict[tuple[str, str], int] = {}
     for edge in edges:
         if edge.relationship_type in relationships.USES:
@@ -126,10 +122,10 @@ def _uses(edges: Iterable[NamedEdge]) -> tuple[KnownUse, ...]:
     )
 
 
-def _position(text: str | None) -> Position | None:
+def _position(text: str | None, *types: type) -> Any:
     try:
-        return cursor.decode(text) if text is not None else None
-    except CursorError as error:
+        return cursor.decode(text, *types) if text is not None else None
+    except cursor.CursorError as error:
         wrong = FieldError(field="cursor", message=str(error))
         raise ProblemError(problem("invalid", errors=(wrong,))) from error
 

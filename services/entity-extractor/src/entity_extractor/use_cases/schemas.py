@@ -112,6 +112,10 @@ class SchemaUseCases:
             if entity.entity_id not in current and entity.retired_at is None and entity.is_declared
         ]
         await entities.save(transaction, key, [*changed, *gone])
+        leaving = {entity.entity_id for entity in gone}
+        retired = {entity.entity_id for entity in known.values() if entity.retired_at}
+        await relationships.retire(transaction, key, leaving)
+        await relationships.restore(transaction, key, retired & current.keys(), (retired - current.keys()) | leaving)
         return [
             EntityCreated(entity_id=entity.entity_id, entity_type=entity.node.entity_type)
             for entity in changed

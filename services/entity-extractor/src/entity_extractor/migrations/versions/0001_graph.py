@@ -88,12 +88,16 @@ def create_entities() -> None:
 
 
 def create_relationships() -> None:
+    # An end's name never changes, and whether an end is retired changes with a sync only: kept here as well, they spare
+    # every reader two joins.
     op.execute(f"""
         create table {SCHEMA}.memori_relationships ({OWNER},
             relationship_id uuid not null,
             data_source_id uuid,
             source_entity_id uuid not null,
             target_entity_id uuid not null,
+            source_name text not null,
+            target_name text not null,
             relationship_type text not null check (relationship_type in
                 ('has_column', 'joins_with', 'filters_by', 'aggregates', 'groups_by', 'related_to')),
             context text not null default '' check (char_length(context) <= 1000),
@@ -101,6 +105,7 @@ def create_relationships() -> None:
             metadata jsonb not null default '{{}}' check (jsonb_typeof(metadata) = 'object'),
             usage_count bigint not null default 0 check (usage_count >= 0),
             last_used_at timestamptz,
+            retired_at timestamptz,
             created_at timestamptz not null default now(),
             updated_at timestamptz not null default now(),
             primary key (tenant_id, user_id, relationship_id),
