@@ -161,11 +161,12 @@ async def test_a_command_is_asked_until_it_is_answered(relay, database, outbox, 
 
 async def test_a_command_that_hangs_does_not_hold_up_events(relay, database, outbox, nats_server, streams, eventually):
     other = create_broker(nats_server.url, service="memory-store")
-    asked = asyncio.Event()
+    asked, released = asyncio.Event(), asyncio.Event()
 
     async def stall(_request, _identity):
         asked.set()
-        await asyncio.Event().wait()
+        await released.wait()
+        return Empty()
 
     serve(other, Method("memory-store", "create_conversation", CreateConversation, Empty), stall)
     await other.start()
@@ -182,6 +183,7 @@ async def test_a_command_that_hangs_does_not_hold_up_events(relay, database, out
 
         await eventually(published, timeout=3)
     finally:
+        released.set()
         await other.stop()
 
 
@@ -431,7 +433,7 @@ async def test_a_relay_ends_when_it_is_cancelled_whatever_it_is_doing(database, 
         task = asyncio.create_task(relay.run())
         until = clock() + moment * 0.000_1
         while clock() < until:
-            relay._woken.set()  # never at rest, so that each of its statements is interrupted at some moment
+            relay._wake()  # never at rest, so that each of its statements is interrupted at some moment
             await asyncio.sleep(0)
         task.cancel()
         done, _ = await asyncio.wait([task], timeout=5)
