@@ -55,7 +55,10 @@ class QueryVectors:
         guess stands in.
         """
         if model not in self._thresholds:
-            await self.embed(text, identity)
+            answer = await self.embed(text, identity)
+            if answer is not None:
+                # It speaks for its own model only; it is not asked about another one again.
+                self._thresholds.setdefault(model, UNKNOWN_MODEL_THRESHOLD)
         return self._thresholds.get(model, UNKNOWN_MODEL_THRESHOLD)
 
     def _back_off(self, *, failed: bool) -> None:

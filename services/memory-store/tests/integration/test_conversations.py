@@ -1,3 +1,4 @@
+import asyncio
 from uuid import uuid4
 
 import nats
@@ -10,9 +11,11 @@ from contracts.memory_store import (
     DELETE_CONVERSATION,
     GET_CONVERSATION,
     LIST_CONVERSATIONS,
+    SEARCH,
     ConversationRef,
     CreateConversation,
     ListConversations,
+    Search,
 )
 from contracts.methods import ProblemError
 
@@ -110,3 +113,19 @@ async def test_a_deleted_data_source_is_forgotten_by_its_owners_conversations_on
     assert kept.data_source_id == other
     bobs = await store.call(GET_CONVERSATION, ConversationRef(conversation_id=of_bob.conversation_id), BOB)
     assert bobs.data_source_id == source
+
+
+async def test_deleting_gets_along_with_embedding_and_counting(store):
+    for _ in range(3):
+        conversation = await open_conversation(store)
+        memories = await store.remember(
+            *(f"revenue {i}" for i in range(40)), conversation_id=conversation.conversation_id
+        )
+        reference = ConversationRef(conversation_id=conversation.conversation_id)
+        await asyncio.gather(
+            *(store.embed(memory, [1.0, 0.0]) for memory in memories[::2]),
+            *(store.call(SEARCH, Search(query="revenue", limit=100)) for _ in range(3)),
+            store.call(DELETE_CONVERSATION, reference),
+        )
+    for table in ("memories", "memory_vectors", "memory_terms", "memory_usage"):
+        assert await store.sql(f"select count(*) from memori_{table}") == [(0,)], table

@@ -25,7 +25,7 @@ from contracts.memory_store import (
     UpdateMemory,
 )
 from contracts.methods import ProblemError
-from memory_store.domain.analyzer import analyze
+from memory_store.domain.analyzer import terms
 from memory_store.domain.bm25 import K1, B
 
 ADA = Identity("acme", "ada")
@@ -232,13 +232,13 @@ async def test_words_are_ranked_by_bm25_over_this_users_memories(store):
     query = "margin invoices of customers"
     hits = (await search(store, query, limit=100)).results
 
-    documents = [analyze(text) for text in texts]
+    documents = [terms(text) for text in texts]
     mean_length = sum(map(len, documents)) / len(documents)
     expected = {}
     for text, document in zip(texts, documents, strict=True):
         counts = Counter(document)
         expected[text] = 0.0
-        for term in analyze(query):
+        for term in terms(query):
             having = sum(term in other for other in documents)
             idf = math.log(1 + (len(documents) - having + 0.5) / (having + 0.5))
             norm = counts[term] + K1 * (1 - B + B * len(document) / mean_length)

@@ -149,6 +149,23 @@ async def test_a_wrong_first_answer_is_repaired_and_said_so(service, ada, shop, 
         assert "no such column: price" in prompts(model)[1]
 
 
+async def test_an_openai_compatible_model_is_repaired_alike(service, ada, shop, model, says, others):
+    await others.start()
+    openai = {
+        "memori_llm_provider": "openai",
+        "memori_llm_model": "gpt-test",
+        "openai_api_key": "key-of-openai",
+        "openai_base_url": f"{model.url}/v1",
+    }
+    async with service(**openai) as call:
+        await call.source(ada, shop)
+        model.enqueue(Text("SELECT 1"), says("SELECT price FROM orders"), says("SELECT COUNT(*) FROM orders"))
+        answer = await call.ask(ada, QUESTION, execute=True)
+        assert (answer.status, answer.repairs, answer.model) == ("executed", 2, "openai/gpt-test")
+        assert answer.result.rows == ((3,),)
+        assert {request.path for request in model.requests} == {"/v1/chat/completions"}
+
+
 async def test_a_statement_that_fails_when_it_runs_is_repaired(service, ada, postgres_database, model, says, others):
     await others.start()
     connection = await asyncpg.connect(postgres_database)

@@ -9,7 +9,7 @@ import snowballstemmer
 from memory_store.domain.stop_words import STOP_WORDS
 
 VERSION = 1
-"""Grows with every change of `analyze`; stored with its postings, so that old ones can be found and rebuilt."""
+"""Grows with every change of `terms`; stored with its postings, so that old ones can be found and rebuilt."""
 
 MAX_TERM_CHARS = 64
 """Longer terms are cut: an index entry must fit a third of a page."""
@@ -44,7 +44,7 @@ _CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])")
 _stemmer = snowballstemmer.stemmer("english")
 
 
-def analyze(text: str) -> list[str]:
+def terms(text: str) -> list[str]:
     """The terms of a text in their order, repeated as often as they occur; at least one unless the text is blank.
 
     The text is normalised (NFKC, case folded). Identifiers are split (`customer_id` and `customerId` → customer, id),

@@ -39,7 +39,8 @@ WEIGHTS = Weights()
 class Signals:
     """The raw signals of every memory that the filters of a search let through: arrays of one length.
 
-    `ids` holds 16 bytes a memory. A cosine is NaN while the memory has no vector of the query's model.
+    `ids` holds 16 bytes a memory. A cosine is NaN while the memory has no vector of the query's model. The importance
+    is the stated one, without what accesses added: else what is found would be found for having been found.
     """
 
     ids: bytes

@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts.identity import Identity
 from contracts.memory_store import Conversation, CreateConversation
-from memory_store.domain.cursor import Position
 from memory_store.tables import conversations
 from persistence import Transaction
 
@@ -45,12 +44,14 @@ async def find(transaction: Transaction, owner: Identity, conversation_id: UUID)
     return _conversation(row) if row else None
 
 
-async def page(transaction: Transaction, owner: Identity, *, after: Position | None, limit: int) -> list[Conversation]:
-    """Up to `limit` conversations after a position, the most recently active first."""
+async def page(
+    transaction: Transaction, owner: Identity, *, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Conversation]:
+    """Up to `limit` conversations after a position (time, id), the most recently active first."""
     statement = select(*_COLUMNS).where(_owned(owner))
     order = tuple_(conversations.c.last_activity_at, conversations.c.conversation_id)
     if after is not None:
-        statement = statement.where(order < tuple_(after.time, after.id))
+        statement = statement.where(order < tuple_(*after))
     statement = statement.order_by(
         conversations.c.last_activity_at.desc(), conversations.c.conversation_id.desc()
     ).limit(limit)

@@ -179,7 +179,8 @@ async def get(transaction: Transaction, owner: Identity, memory_id: UUID) -> Mem
 
 async def lock(transaction: Transaction, owner: Identity, memory_id: UUID) -> Row[Any] | None:
     """The stored row, which nobody else changes until the transaction ends."""
-    return (await transaction.execute(select(memories).where(_is(owner, memory_id)).with_for_update())).one_or_none()
+    statement = select(memories).where(_is(owner, memory_id)).with_for_update(key_share=True)
+    return (await transaction.execute(statement)).one_or_none()
 
 
 async def change(
@@ -241,9 +242,23 @@ async def remove_of_conversation(transaction: Transaction, owner: Identity, conv
 
 
 async def _remove(transaction: Transaction, owner: Identity, which: ColumnElement[bool]) -> list[Removed]:
+    ids = select(memories.c.memory_id).where(_owned(owner), which).order_by(memories.c.memory_id)
+    # Counters before memories, both in the order of their ids: as those who count accesses and store vectors take
+    # them, so that nobody waits for another in a circle.
+    await transaction.execute(
+        select(usage.c.memory_id)
+        .where(
+            usage.c.tenant_id == owner.tenant_id,
+            usage.c.user_id == owner.user_id,
+            usage.c.memory_id.in_(ids),
+        )
+        .order_by(usage.c.memory_id)
+        .with_for_update()
+    )
+    locked = ids.with_for_update().cte("locked")
     gone = (
         delete(memories)
-        .where(_owned(owner), which)
+        .where(_owned(owner), memories.c.memory_id.in_(select(locked.c.memory_id)))
         .returning(memories.c.memory_id, memories.c.memory_type, memories.c.content_version)
         .cte("gone")
     )

@@ -89,7 +89,7 @@ async def signals(
         ids=packed,
         cosines=np.frombuffer(searched.cosines or b"", dtype=">f4"),
         bm25=bm25(ids_of(packed), postings, searched.mean_length or 1.0),
-        importances=np.minimum(1.0, np.frombuffer(searched.importances or b"", dtype=">f8")),
+        importances=np.frombuffer(searched.importances or b"", dtype=">f8"),
         ages_days=_ages_days(np.frombuffer(searched.created_at or b"", dtype=">i8")),
     )
 
@@ -110,12 +110,10 @@ select
     cast(null as bytea) as frequencies,
     cast(null as bytea) as lengths,
     string_agg(float4send({cosine}), '') as cosines,
-    string_agg(float8send(memories.importance_score + coalesce(usage.importance_gain, 0)), '') as importances,
+    string_agg(float8send(memories.importance_score), '') as importances,
     string_agg(timestamptz_send(memories.created_at), '') as created_at,
     cast(avg(memories.length) as float8) as mean_length
-from memori_memories memories
-left join memori_memory_usage usage
-    on usage.tenant_id = :tenant_id and usage.user_id = :user_id and usage.memory_id = memories.memory_id{vectors}
+from memori_memories memories{vectors}
 where {conditions}"""
 _VECTORS = """
 left join memori_memory_vectors vectors

@@ -1,6 +1,7 @@
 """Opening, reading, listing and deleting conversations."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 from contracts.events import ConversationCreated, ConversationDeleted, DataSourceDeleted, Event, MemoryDeleted
 from contracts.identity import Identity
@@ -12,13 +13,11 @@ from contracts.memory_store import (
     ListConversations,
 )
 from contracts.methods import Empty
-from memory_store.domain import cursor
-from memory_store.domain.cursor import CursorError, Position
 from memory_store.errors import invalid, not_found
 from memory_store.repository import conversations, memories
 from memory_store.use_cases.replies import fitting, must_fit
 from messaging import Outbox
-from persistence import Database
+from persistence import Database, cursor
 
 
 class ConversationUseCases:
@@ -52,8 +51,8 @@ class ConversationUseCases:
     async def list(self, request: ListConversations, owner: Identity) -> Conversations:
         """A page, the most recently active first."""
         try:
-            after = cursor.decode(request.cursor) if request.cursor is not None else None
-        except CursorError as error:
+            after = cursor.decode(request.cursor, datetime, UUID) if request.cursor is not None else None
+        except cursor.CursorError as error:
             raise invalid("cursor", str(error)) from error
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             found = await conversations.page(transaction, owner, after=after, limit=request.limit + 1)
@@ -62,7 +61,7 @@ class ConversationUseCases:
         last = page[-1] if page and more else None
         return Conversations(
             conversations=page,
-            next_cursor=cursor.encode(Position(last.last_activity_at, last.conversation_id)) if last else None,
+            next_cursor=cursor.encode(last.last_activity_at, last.conversation_id) if last else None,
         )
 
     async def delete(self, request: ConversationRef, owner: Identity) -> Empty:

@@ -164,7 +164,7 @@ class MemoryUseCases:
     async def _analyzed(self, content: str) -> Analyzed:
         # A full batch takes a tenth of a second: searches get their turn in between.
         await asyncio.sleep(0)
-        return Analyzed(content, content_hash(self._hash_key, content), analyzer.analyze(content))
+        return Analyzed(content, content_hash(self._hash_key, content), analyzer.terms(content))
 
     async def _refuse_unknown_conversations(self, request: CreateMemories, owner: Identity) -> None:
         named = {memory.conversation_id for memory in request.memories if memory.conversation_id is not None}

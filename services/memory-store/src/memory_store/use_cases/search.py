@@ -99,7 +99,7 @@ class SearchUseCases:
     async def _find(
         self, text: str, owner: Identity, vector: QueryVector | None, filters: Filters, *, limit: int, strict: bool
     ) -> list[tuple[Ranked, dict[str, Any]]]:
-        terms = analyzer.analyze(text)
+        terms = analyzer.terms(text)
         threshold = vector.threshold if vector is not None else 1.0
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             signals = await search.signals(transaction, owner, terms, vector, filters)

@@ -1,6 +1,6 @@
 """From a question and a schema to a statement, with everything the answer has to say about itself."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from sql_generator.generation.model import GenerationContext
@@ -11,7 +11,7 @@ from sql_generator.generation.offline.grammar.reading import Reading, read
 from sql_generator.generation.offline.grammar.rules import RULES
 from sql_generator.generation.offline.joining import JoinGraph
 from sql_generator.generation.offline.lexicon import LEAD_VERBS
-from sql_generator.generation.offline.linking import Item, link
+from sql_generator.generation.offline.linking import link
 from sql_generator.generation.offline.plan import Defined, EntityOf
 from sql_generator.generation.offline.resolving import Unanswerable, resolve
 from sql_generator.generation.offline.sql.composer import composed
@@ -35,12 +35,12 @@ class Composed:
 
 @dataclass(frozen=True, slots=True)
 class NotComposed:
-    """Why there is no statement: words nobody explained, or a reason in a sentence."""
+    """Why there is no statement: words nobody explained, words that fit nowhere, or a reason in a sentence."""
 
     unknown: tuple[str, ...] = ()
+    misplaced: tuple[str, ...] = ()
     reason: str = ""
     known_share: float = 0.0
-    items: tuple[Item, ...] = field(default=())
 
 
 def compose(
@@ -51,11 +51,8 @@ def compose(
     items = link(tokens, catalogue, knowledge.terms)
     reading = Reading(items, catalogue, today)
     read(reading, RULES)
-    content = [item for item in items if not item.light]
-    unread = [item.text for item in reading.unread]
-    if unread:
-        share = 1 - len(unread) / max(1, len(content))
-        return NotComposed(tuple(dict.fromkeys(unread)), known_share=share)
+    if reading.unread:
+        return _not_understood(reading)
     _settle_sentences(reading)
     reason = _unfinished(reading)
     if reason:
@@ -65,6 +62,18 @@ def compose(
         return _composed(reading, catalogue, graph, knowledge)
     except Unanswerable as problem:
         return NotComposed(reason=str(problem), known_share=0.5)
+
+
+def _not_understood(reading: Reading) -> NotComposed:
+    unread = reading.unread
+    content = [item for item in reading.items if not item.light]
+    unknown = [item.text for item in unread if not item.operators and not item.named]
+    misplaced = [item.text for item in unread if item.operators or item.named]
+    return NotComposed(
+        tuple(dict.fromkeys(unknown)),
+        tuple(dict.fromkeys(misplaced)),
+        known_share=max(0.0, 1 - len(unread) / max(1, len(content))),
+    )
 
 
 def _settle_sentences(reading: Reading) -> None:

@@ -196,7 +196,8 @@ class Catalogue:
         lowered = tuple(token.lower for token in tokenize(sample) if token.kind != "mark")
         if not lowered or (len(lowered) == 1 and (lowered[0] in LIGHT_WORDS or len(lowered[0]) == 1)):
             return
-        if all(word.isdigit() for word in lowered):
+        cut_short = sample.endswith("…")
+        if cut_short or all(word.isdigit() for word in lowered):
             return
         for words in {lowered, tuple(map(lemma, lowered))}:
             self._values[words].setdefault((candidate.table, candidate.column or ""), candidate)

@@ -24,13 +24,14 @@ Origin = Literal["memory", "rule"]
 _SENTENCE_END = re.compile(r"(?<=[.!;])\s+(?=[A-Z])|[\n;]+")
 _DEFINITION = re.compile(
     r"^(?:by|when i say|with)?\s*(?:the (?:term|word|metric|measure)\s+)?[\"'“]?(?P<term>[^\W\d][\w\s-]{0,60}?)[\"'”]?"
-    r",?\s+(?:(?:we|i) mean|means?|(?:is|are) (?:always )?(?:defined|calculated|computed|measured) as|equals?|refers? to"
-    r"|=|is|are)\s+(?P<body>\S.*)$",
+    r",?\s+(?:(?:we|i) mean|means?|(?:is|are) (?:always )?(?:defined|calculated|computed|measured) as|equals?"
+    r"|refers? to|=|is|are)\s+(?P<body>\S.*)$",
     re.IGNORECASE,
 )
 _CALLED = re.compile(
     r"^(?:an?|the|all|any)?\s*(?P<table>[\w\s]+?)\s+(?:is|are|counts? as)\s+(?:considered\s+|called\s+)?"
-    r"(?P<adjective>\w+)\s+(?:when|if|whenever)\s+(?:its|their|the|his|her|they have an?|it has an?)?\s*(?P<condition>.+)$",
+    r"(?P<adjective>\w+)\s+(?:when|if|whenever)\s+(?:its|their|the|his|her|they have an?|it has an?)?\s*"
+    r"(?P<condition>.+)$",
     re.IGNORECASE,
 )
 _WHERE = re.compile(r"\s+(?:where|for which|but only where|only where)\s+", re.IGNORECASE)
@@ -70,6 +71,8 @@ _SORT = re.compile(
 )
 _DIGITS = {"zero": 0, "one": 1, "two": 2, "three": 3}
 _MAX_CONTENT_CHARS = 2_000
+_REMEMBERED_ANSWER = "→ SQL:"
+"""In the memory of a question and its answer: neither of the two defines anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,9 @@ def _texts(context: GenerationContext) -> Iterator[tuple[Origin, UUID, str, bool
     """Who says what, and whether it is a rule: of other memories, an imperative may have been said of one answer."""
     yield from (("rule", rule.rule_id, rule.rule_content, True) for rule in context.rules)
     yield from (
-        ("memory", memory.memory_id, memory.content, memory.memory_type == "rule") for memory in context.memories
+        ("memory", memory.memory_id, memory.content, memory.memory_type == "rule")
+        for memory in context.memories
+        if _REMEMBERED_ANSWER not in memory.content
     )
 
 

@@ -16,6 +16,7 @@ from sql_generator.generation.offline.tokens import name_words, stem
 _GUESSED_LENGTH = 2
 _DECLARED_LENGTH = 1
 _SHORT_NAME_CHARS = 2
+_MULTIPLYING = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,6 @@ class JoinGraph:
 
     def __init__(self, catalogue: Catalogue, known_joins: Iterable[KnownJoin] = (), words: Iterable[str] = ()) -> None:
         self._catalogue = catalogue
-        self._stems = {stem(word) for word in words}
         self._edges: dict[str, list[Edge]] = {table: [] for table in catalogue.tables}
         for table in catalogue.schema.tables:
             for key in _merged(table, catalogue):
@@ -46,6 +46,10 @@ class JoinGraph:
         for left, right, column in _namesakes(catalogue):
             if not self._adjacent(left, right):
                 self._connect(left, right, ((column[0], column[1]),), _GUESSED_LENGTH)
+        stems = {stem(word) for word in words}
+        self._spoken = {edge: self._count_spoken(edge, stems) for edges in self._edges.values() for edge in edges}
+        for edges in self._edges.values():
+            edges.sort(key=lambda edge: -self._spoken[edge])
         self._paths: dict[tuple[str, str], tuple[Edge, ...] | None] = {}
 
     def path(self, start: str, end: str) -> tuple[Edge, ...] | None:
@@ -54,10 +58,10 @@ class JoinGraph:
             self._paths[start, end] = self._search(start, end)
         return self._paths[start, end]
 
-    def distance(self, start: str, end: str) -> int | None:
-        """How long the path is; guessed joins count twice."""
+    def distance(self, start: str, end: str) -> float | None:
+        """How far apart two tables are: joins count one, guessed ones two, and more where rows multiply on the way."""
         path = self.path(start, end)
-        return None if path is None else sum(edge.length for edge in path)
+        return None if path is None else sum(edge.length * (_MULTIPLYING if edge.multiplies else 1) for edge in path)
 
     def tree(self, tables: Iterable[str]) -> tuple[Edge, ...] | None:
         """Joins that connect all tables, starting from the first; None when some do not connect.
@@ -90,9 +94,11 @@ class JoinGraph:
                     queue.append(edge.right)
                     yield edge.right
 
-    def alternatives(self, edge: Edge) -> int:
-        """How many ways there are to join the two tables directly."""
-        return sum(other.right == edge.right for other in self._edges[edge.left])
+    def rivals(self, edge: Edge) -> tuple[Edge, ...]:
+        """The other direct joins of the same two tables of which the question speaks no less."""
+        spoken = self._spoken[edge]
+        others = (other for other in self._edges[edge.left] if other.right == edge.right and other.pairs != edge.pairs)
+        return tuple(other for other in others if self._spoken[other] >= spoken)
 
     def same_value(self, left: tuple[str, str], right: tuple[str, str]) -> bool:
         """Whether two columns are joined to each other, and so hold the same value in a joined row."""
@@ -106,22 +112,23 @@ class JoinGraph:
         while queue:
             here = queue.popleft()
             length, path = best[here]
-            for edge in self._ordered(here):
+            for edge in self._edges[here]:
                 reached = length + edge.length
                 if edge.right not in best or reached < best[edge.right][0]:
                     best[edge.right] = (reached, (*path, edge))
                     queue.append(edge.right)
         return best[end][1] if end in best else None
 
-    def _ordered(self, table: str) -> list[Edge]:
-        """Joins whose columns speak of what the question speaks of come first (`approved_by`: "approved")."""
+    @staticmethod
+    def _count_spoken(edge: Edge, stems: set[str]) -> int:
+        """How many words of the join the question has.
 
-        def spoken(edge: Edge) -> int:
-            named = set(name_words(edge.right))
-            words = {word for pair in edge.pairs for name in pair for word in name_words(name)} - named
-            return sum(stem(word) in self._stems for word in (*words, *named))
-
-        return sorted(self._edges[table], key=lambda edge: -spoken(edge))
+        Of two keys to one table `approved_by` is the one for "approved"; a table named for a verb of the question is
+        the one to go through.
+        """
+        named = set(name_words(edge.right))
+        words = {word for pair in edge.pairs for name in pair for word in name_words(name)} - named
+        return sum(stem(word) in stems for word in (*words, *named))
 
     def _adjacent(self, left: str, right: str) -> bool:
         return any(edge.right == right for edge in self._edges[left])

@@ -1,27 +1,33 @@
 """The model that needs no key and no network: past answers first, else SQL composed from the schema, else a refusal."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from uuid import UUID
 
-from contracts.sql_generator import Intent
 from sql_generator.generation.model import Draft, GenerationContext
 from sql_generator.generation.offline.answering import Composed, NotComposed, compose
 from sql_generator.generation.offline.catalogue import Catalogue
 from sql_generator.generation.offline.definitions import Definition, Knowledge, Wish, understand
 from sql_generator.generation.offline.intents import intent_of
 from sql_generator.generation.offline.reuse import Reuse, Reused
+from sql_generator.generation.offline.sql.rendering import with_aliases
 from sql_generator.generation.offline.statements import asks_for_change, typed_sql
 
-_SURE = {"same": {"verified": 0.98, "candidate": 0.9}, "literals": {"verified": 0.92, "candidate": 0.82}}
-_PARAPHRASE_SURE = {"verified": 0.75, "candidate": 0.6}
+_SURE = {
+    "same": {"verified": 0.98, "candidate": 0.9},
+    "literals": {"verified": 0.92, "candidate": 0.82},
+    "paraphrase": {"verified": 0.75, "candidate": 0.6},
+}
 _HOW_REUSED = {
     "same": "the same question was answered before with this SQL",
     "literals": "the same question about other values was answered before; the values are replaced",
     "paraphrase": "a question that seems to ask the same in other words was answered before with this SQL",
 }
-_MOST_UNKNOWN_NAMED = 5
+_MOST_NAMED = 5
+_MOST_SURE_WITHOUT_SQL = 0.29
+_catalogue = lru_cache(maxsize=8)(Catalogue)
 
 
 def _today() -> date:
@@ -42,13 +48,14 @@ class OfflineModel:
 
     async def draft(self, context: GenerationContext) -> Draft:
         """A draft for the question; it never raises for want of an answer, but abstains."""
-        return await asyncio.to_thread(self._draft, context)
+        return await asyncio.to_thread(self.answer, context)
 
     async def close(self) -> None:
         """Nothing to release."""
 
-    def _draft(self, context: GenerationContext) -> Draft:
-        catalogue = Catalogue(context.schema)
+    def answer(self, context: GenerationContext) -> Draft:
+        """The same draft, worked out on the calling thread: a few milliseconds, more for a schema not seen before."""
+        catalogue = _catalogue(context.schema)
         if (typed := typed_sql(context.question, catalogue)) is not None:
             explanation = "Offline: the question is an SQL statement and is passed on as it is."
             return _untried(context, Draft(typed, explanation, intent_of(typed, context.schema.dialect), 0.9))
@@ -65,29 +72,22 @@ class OfflineModel:
             return refusal
         return _abstained(f"The only SQL I can write for this did not work: {context.attempts[-1].error}", 0.1)
 
-    def _candidates(self, context: GenerationContext, catalogue: Catalogue, knowledge: Knowledge) -> Sequence[Draft]:
-        """Drafts, best first."""
+    def _candidates(self, context: GenerationContext, catalogue: Catalogue, knowledge: Knowledge) -> Iterator[Draft]:
+        """Drafts, best first: what a person verified, what was told, what worked before, what the schema says."""
         reuse = Reuse(context.question, catalogue, knowledge.terms)
-        dialect = context.schema.dialect
-        exact = [reuse.same(context.examples), reuse.with_other_literals(context.examples)]
-        drafts = [_reused(found, intent_of(found.sql, dialect)) for found in exact if found is not None]
-        if drafts and not context.attempts:
-            return drafts
         verified = [example for example in context.examples if example.trust == "verified"]
-        paraphrase = reuse.paraphrase(verified)
-        if paraphrase is not None:
-            drafts.append(_reused(paraphrase, intent_of(paraphrase.sql, dialect)))
-            if not context.attempts:
-                return drafts
+        others = [example for example in context.examples if example.trust == "candidate"]
+        yield from _reused(reuse.same(verified), reuse.with_other_literals(verified), catalogue, knowledge)
         answer = compose(context, catalogue, knowledge, self._today())
-        if isinstance(answer, Composed):
-            drafts.append(_composed(answer, intent_of(answer.sql, dialect)))
-        guess = reuse.paraphrase(context.examples)
-        if guess is not None:
-            drafts.append(_reused(guess, intent_of(guess.sql, dialect)))
+        drafts = [_composed(answer, catalogue)] if isinstance(answer, Composed) else []
+        if isinstance(answer, Composed) and answer.used:
+            yield from drafts
+        yield from _reused(reuse.same(others), reuse.with_other_literals(others), catalogue, knowledge)
+        yield from _reused(reuse.paraphrase(verified), None, catalogue, knowledge)
+        yield from drafts
+        yield from _reused(reuse.paraphrase(others), None, catalogue, knowledge)
         if isinstance(answer, NotComposed):
-            drafts.append(_not_composed(answer))
-        return drafts
+            yield _not_composed(answer)
 
 
 def _tried(context: GenerationContext, sql: str) -> bool:
@@ -104,15 +104,26 @@ def _abstained(explanation: str, confidence: float) -> Draft:
     return Draft(None, f"Offline: {explanation}", None, round(confidence, 2))
 
 
-def _reused(reused: Reused, intent: Intent | None) -> Draft:
-    trust = reused.example.trust
-    sure = _SURE.get(reused.kind, _PARAPHRASE_SURE)[trust]
-    checked = " and verified" if trust == "verified" else ""
-    explanation = f"Offline: {_HOW_REUSED[reused.kind]}{checked} ({reused.example.question!r})."
-    return Draft(reused.sql, explanation, intent, sure, used_examples=(reused.example.pattern_id,))
+def _reused(first: Reused | None, second: Reused | None, catalogue: Catalogue, knowledge: Knowledge) -> Iterator[Draft]:
+    for reused in (first, second):
+        if reused is None:
+            continue
+        trust = reused.example.trust
+        checked = " and verified" if trust == "verified" else ""
+        dialect = catalogue.schema.dialect
+        wish = knowledge.aliases
+        yield Draft(
+            reused.sql if wish is None else with_aliases(reused.sql, dialect),
+            f"Offline: {_HOW_REUSED[reused.kind]}{checked} ({reused.example.question!r}).",
+            intent_of(reused.sql, dialect),
+            _SURE[reused.kind][trust],
+            used_memories=_origins([wish], "memory") if wish is not None else (),
+            used_rules=_origins([wish], "rule") if wish is not None else (),
+            used_examples=(reused.example.pattern_id,),
+        )
 
 
-def _composed(answer: Composed, intent: Intent | None) -> Draft:
+def _composed(answer: Composed, catalogue: Catalogue) -> Draft:
     sentences = [f"Offline: composed from the schema, reading {_enumerated(answer.tables)}."]
     definitions = [used for used in answer.used if isinstance(used, Definition)]
     if definitions:
@@ -123,7 +134,7 @@ def _composed(answer: Composed, intent: Intent | None) -> Draft:
     return Draft(
         answer.sql,
         " ".join(sentences),
-        intent,
+        intent_of(answer.sql, catalogue.schema.dialect),
         round(answer.certainty, 2),
         used_memories=_origins(answer.used, "memory"),
         used_rules=_origins(answer.used, "rule"),
@@ -135,16 +146,23 @@ def _origins(used: Sequence[Definition | Wish], origin: str) -> tuple[UUID, ...]
 
 
 def _not_composed(answer: NotComposed) -> Draft:
-    share = answer.known_share
-    if not answer.unknown:
-        return _abstained(answer.reason or "I do not understand the question.", 0.29 * share)
-    words = [f"{word!r}" for word in answer.unknown[:_MOST_UNKNOWN_NAMED]]
-    example = answer.unknown[0].capitalize()
-    return _abstained(
-        f"I do not know what {_enumerated(words)} means here. Tell me, for example: "
-        f'"{example} means sum(table.column)" or "{example} orders are those with status = \'paid\'".',
-        0.29 * share,
-    )
+    confidence = _MOST_SURE_WITHOUT_SQL * answer.known_share
+    if answer.unknown:
+        words = [repr(word) for word in answer.unknown[:_MOST_NAMED]]
+        example = answer.unknown[0].capitalize()
+        return _abstained(
+            f"I do not know what {_enumerated(words)} {_means(words)} here. "
+            f'Tell me, for example: "{example} means sum(a_table.a_column)".',
+            confidence,
+        )
+    if answer.misplaced:
+        words = [repr(word) for word in answer.misplaced[:_MOST_NAMED]]
+        return _abstained(f"I do not understand {_enumerated(words)} in this question.", confidence)
+    return _abstained(answer.reason, confidence)
+
+
+def _means(words: Sequence[str]) -> str:
+    return "means" if len(words) == 1 else "mean"
 
 
 def _enumerated(words: Sequence[str]) -> str:

@@ -104,7 +104,7 @@ def _heads(bare: Words) -> Iterator[tuple[Words, float]]:
 
 
 def _shortened(words: Words) -> Iterator[tuple[Words, float]]:
-    """`status_code` as "status", `ordered_at` as "ordered date", `gross_in_dollar` as "gross", ends without a middle."""
+    """`status_code` as "status", `ordered_at` as "ordered date", `gross_in_dollar` as "gross"; and both ends."""
     if len(words) > 1 and words[-1] in GENERIC_TAILS:
         yield words[:-1], 0.8
     if len(words) > 1 and words[-1] in DATE_TAILS:

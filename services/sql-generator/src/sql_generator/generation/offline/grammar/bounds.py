@@ -22,19 +22,19 @@ def comparison(reading: Reading) -> bool:
     sign = OPPOSITE[operator.argument] if reading.negated else operator.argument
     position = past(reading, reading.position + 1, BEFORE_NUMBER)
     target = reading.at(position)
-    if target is None:
-        return False
+    if target is not None and sign == "<>" and target.values:
+        reading.negated = True
+        reading.position = position
+        return True
+    return target is not None and _compared_with(reading, operator, sign, target, position)
+
+
+def _compared_with(reading: Reading, operator: Operator, sign: str, target: Item, position: int) -> bool:
     if operator.columns:
         return _implied(reading, operator, sign, position)
     if target.averages:
         return _than_average(reading, sign, position)
-    if target.number is not None:
-        return _bounded(reading, sign, target.number, position + 1)
-    if sign == "<>" and target.values:
-        reading.negated = True
-        reading.position = position
-        return True
-    return False
+    return target.number is not None and _bounded(reading, sign, target.number, position + 1)
 
 
 def span(reading: Reading) -> bool:

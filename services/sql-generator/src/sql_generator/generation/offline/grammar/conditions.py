@@ -6,7 +6,7 @@ from sql_generator.generation.offline.grammar.enumerations import past
 from sql_generator.generation.offline.grammar.existence import OWNS
 from sql_generator.generation.offline.grammar.reading import Reading
 from sql_generator.generation.offline.grammar.values import sexes, shared_values
-from sql_generator.generation.offline.lexicon import FALSE_VALUES, TRUE_VALUES, VAGUE_NOUNS
+from sql_generator.generation.offline.lexicon import FALSE_VALUES, TRUE_VALUES, VAGUE_NOUNS, listed
 from sql_generator.generation.offline.linking import Item
 from sql_generator.generation.offline.operators import OPPOSITE
 from sql_generator.generation.offline.plan import (
@@ -21,9 +21,12 @@ from sql_generator.generation.offline.plan import (
 )
 
 _BEFORE_VALUE = frozenset(
-    {"is", "are", "was", "were", "be", "of", "a", "an", "the", "as", "named", "called", "to", "either", "equal", "being",
-     "than", "has", "have", "both", ":", "only", "in", "at", "that", "there"}
-)  # fmt: skip
+    listed(
+        """
+        is are was were be of a an the as named called to either equal being than has have both only in at that there
+        """
+    )
+)
 _BEFORE_TEXT = frozenset({"the", "a", "an", "word", "letter", "substring", "string", "phrase", "text"})
 _LIKE = {"contains": "%{}%", "starts": "{}%", "ends": "%{}"}
 _LONGEST_CODE = 2

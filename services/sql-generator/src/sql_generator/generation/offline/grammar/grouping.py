@@ -2,10 +2,10 @@
 
 from sql_generator.generation.offline.grammar.enumerations import next_member, past_determiners
 from sql_generator.generation.offline.grammar.reading import Reading
-from sql_generator.generation.offline.grammar.times import date_candidates
+from sql_generator.generation.offline.grammar.times import dates_of_rows
 from sql_generator.generation.offline.lexicon import LEAD_VERBS, TIME_UNITS
 from sql_generator.generation.offline.linking import Item
-from sql_generator.generation.offline.plan import Aggregate, Bucket, ColumnOf, Defined, EntityOf, Operand
+from sql_generator.generation.offline.plan import Aggregate, Bucket, Defined, EntityOf, Operand
 
 _SHORTEST_PARTICIPLE = 4
 
@@ -103,8 +103,8 @@ def _key(reading: Reading, noun: Item) -> Operand | None:
 
 
 def _bucket(reading: Reading, text: str, unit: str) -> Bucket | None:
-    dates = date_candidates(reading)
-    return Bucket(unit, ColumnOf(reading.plan.refer(text, dates, reading.subject))) if dates else None
+    column = dates_of_rows(reading, text)
+    return Bucket(unit, column) if column is not None else None
 
 
 def _measured_tables(reading: Reading) -> set[str]:

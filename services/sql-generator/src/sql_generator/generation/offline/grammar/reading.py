@@ -155,29 +155,61 @@ Rule = Callable[[Reading], bool]
 
 
 def read(reading: Reading, rules: Sequence[Rule]) -> None:
-    """Reads all items: at each position the first rule that takes something wins."""
+    """Reads all items: at each position the first rule that takes something wins, the others leave no trace."""
     while (item := reading.at(reading.position)) is not None:
-        if not any(_taken(reading, rule) for rule in rules):
+        bookmark = _Bookmark.at(reading)
+        for rule in rules:
+            if rule(reading):
+                break
+            bookmark.restore(reading)
+        else:
             _pass_over(reading, item)
             reading.position += 1
 
 
-def _taken(reading: Reading, rule: Rule) -> bool:
-    """Whether the rule takes what stands here; if not, whatever it tried on the way is undone."""
-    plan, mentions = reading.plan, reading.mentions
-    before = (reading.position, reading.asking, reading.subject, reading.alternative, reading.negated)
-    sizes = (len(plan.references), len(plan.shown), len(plan.order), [len(group) for group in plan.conditions])
-    assumptions = len(reading.assumptions)
-    if rule(reading):
-        return True
-    reading.position, reading.asking, reading.subject, reading.alternative, reading.negated = before
-    del plan.references[sizes[0] :], plan.shown[sizes[1] :], plan.order[sizes[2] :]
-    del plan.conditions[len(sizes[3]) :], reading.assumptions[assumptions:]
-    for group, size in zip(plan.conditions, sizes[3], strict=True):
-        del group[size:]
-    for name in [name for name, phrase in mentions.items() if phrase >= sizes[0]]:
-        del mentions[name]
-    return False
+@dataclass(frozen=True, slots=True)
+class _Bookmark:
+    """Where a reading stood, to return to when a rule gives up half-way; rules only ever add to a plan."""
+
+    position: int
+    asking: bool
+    subject: Phrase | None
+    alternative: bool
+    negated: bool
+    references: int
+    shown: int
+    order: int
+    conditions: tuple[int, ...]
+    assumptions: int
+
+    @classmethod
+    def at(cls, reading: Reading) -> "_Bookmark":
+        plan = reading.plan
+        return cls(
+            reading.position,
+            reading.asking,
+            reading.subject,
+            reading.alternative,
+            reading.negated,
+            len(plan.references),
+            len(plan.shown),
+            len(plan.order),
+            tuple(map(len, plan.conditions)),
+            len(reading.assumptions),
+        )
+
+    def restore(self, reading: Reading) -> None:
+        plan = reading.plan
+        reading.position, reading.asking, reading.subject = self.position, self.asking, self.subject
+        reading.alternative, reading.negated = self.alternative, self.negated
+        if len(plan.references) > self.references:
+            del plan.references[self.references :]
+            for name in [name for name, phrase in reading.mentions.items() if phrase >= self.references]:
+                del reading.mentions[name]
+        del plan.shown[self.shown :], plan.order[self.order :], reading.assumptions[self.assumptions :]
+        del plan.conditions[len(self.conditions) :]
+        for group, size in zip(plan.conditions, self.conditions, strict=True):
+            del group[size:]
 
 
 def _adds_nothing(reading: Reading, item: Item) -> bool:

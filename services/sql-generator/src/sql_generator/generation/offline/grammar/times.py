@@ -2,13 +2,24 @@
 
 import re
 from calendar import monthrange
+from dataclasses import replace
 from datetime import date, timedelta
 
 from sql_generator.generation.offline.catalogue import Candidate
 from sql_generator.generation.offline.grammar.reading import Reading
 from sql_generator.generation.offline.lexicon import MONTHS
 from sql_generator.generation.offline.linking import Item
-from sql_generator.generation.offline.plan import Aggregate, ColumnOf, Comparison, Defined, During
+from sql_generator.generation.offline.plan import (
+    EVERY_ROW,
+    Aggregate,
+    ColumnOf,
+    Comparison,
+    Defined,
+    During,
+    Operand,
+    Phrase,
+)
+from sql_generator.generation.offline.tokens import name_words
 
 Span = tuple[date, date]
 """A half-open span: the first day, and the day after the last."""
@@ -19,6 +30,8 @@ _RELATIVE = frozenset({"last", "previous", "past", "this", "current"})
 _DAYS_AGO = {"today": 0, "yesterday": 1}
 _BOUNDS = frozenset({"since", "after", "before", "until", "from"})
 _OPENERS = frozenset({"in", "on", "during", "within", "of", "for", "between", "over", "at"})
+_CHANGES = frozenset({"updated", "modified", "changed", "deleted"})
+_OF_PARENT, _OF_OTHERS = 0.9, 0.75
 _QUARTER = re.compile("q[1-4]")
 
 
@@ -64,18 +77,14 @@ def _stands_alone(reading: Reading, position: int) -> bool:
 
 def _require(reading: Reading, span: Span, bound: str | None, after: int, start: int) -> bool:
     year_only = after == start + 1 and (item := reading.at(start)) is not None and item.number is not None
-    near = reading.subject
-    column = _column_before(reading)
-    if column is None and year_only and (years := _year_columns(reading)) and not date_candidates(reading):
-        sign = {"since": ">=", "from": ">=", "after": ">", "before": "<", "until": "<="}.get(bound or "", "=")
-        reading.require(Comparison(ColumnOf(reading.plan.refer("year", years, near)), sign, str(span[0].year), True))
-        reading.position = after
-        return True
+    column = _column_before(reading) or dates_of_rows(reading, "date")
     if column is None:
-        dates = date_candidates(reading)
-        if not dates:
-            return False
-        column = ColumnOf(reading.plan.refer("date", dates, near))
+        years = _year_columns(reading) if year_only else ()
+        if years:
+            sign = {"since": ">=", "from": ">=", "after": ">", "before": "<", "until": "<="}.get(bound or "", "=")
+            year = ColumnOf(reading.plan.refer("year", years, reading.subject))
+            reading.compare(Comparison(year, sign, str(span[0].year), is_number=True), after)
+        return bool(years)
     first, last = span[0].isoformat(), span[1].isoformat()
     start_day, end_day = {
         "since": (first, None), "from": (first, None), "after": (last, None),
@@ -115,27 +124,42 @@ def dated_column(reading: Reading) -> bool:
     return False
 
 
-def date_candidates(reading: Reading) -> tuple[Candidate, ...]:
-    """The points in time of the tables spoken of, else of what their rows belong to; of tables with several, none."""
+def dates_of_rows(reading: Reading, text: str) -> ColumnOf | None:
+    """The point in time of the rows spoken of, or of what they belong to ("revenue in 2025": of the orders)."""
     found: list[Candidate] = []
     tables = _tables_in_question(reading)
     parents = {parent for table in tables for parent in reading.catalogue.parents(table)}
     for table in reading.catalogue.tables:
         dates = reading.catalogue.dates(table)
-        if len(dates) == 1:
-            score = 1.0 if table in tables else 0.9 if table in parents else 0.75
-            found.append(Candidate(table, dates[0].column, None, score))
-    return tuple(found)
+        lasting = tuple(date for date in dates if _CHANGES.isdisjoint(name_words(date.column or ""))) or dates
+        score = 1.0 if table in tables else _OF_PARENT if table in parents else _OF_OTHERS
+        if len(lasting) == 1 or table in tables:
+            found += [replace(date, score=score) for date in lasting]
+    if not found:
+        return None
+    measured = [phrase for phrase in _measured(reading) if phrase != EVERY_ROW]
+    return ColumnOf(reading.plan.refer(text, tuple(found), measured[-1] if measured else reading.subject))
+
+
+def _measures(reading: Reading) -> list[Operand]:
+    operands = [*reading.plan.shown, *(key.operand for key in reading.plan.order)]
+    return [operand for operand in operands if isinstance(operand, Aggregate | Defined)]
+
+
+def _measured(reading: Reading) -> list[Phrase]:
+    return [measure.of.phrase for measure in _measures(reading) if isinstance(measure, Aggregate)]
 
 
 def _tables_in_question(reading: Reading) -> set[str]:
-    plan = reading.plan
-    tables: set[str] = set(reading.mentions)
-    for operand in (*plan.shown, *(key.operand for key in plan.order)):
-        if isinstance(operand, Defined):
-            tables |= set(operand.definition.tables)
-        elif isinstance(operand, Aggregate) and operand.of.phrase >= 0:
-            tables |= {candidate.table for candidate in plan.references[operand.of.phrase].candidates}
+    """The tables named, and those of measures where only one can be meant."""
+    tables = set(reading.mentions)
+    for measure in _measures(reading):
+        if isinstance(measure, Defined):
+            tables |= set(measure.definition.tables)
+    for phrase in _measured(reading):
+        candidates = reading.plan.references[phrase].candidates if phrase != EVERY_ROW else ()
+        owners = {candidate.table for candidate in candidates}
+        tables |= owners if len(owners) == 1 else set()
     return tables
 
 

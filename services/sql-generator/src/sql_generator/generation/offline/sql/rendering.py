@@ -3,7 +3,9 @@
 import re
 from typing import Final
 
+import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from contracts.sql_generator import SourceKind
 from sql_generator.generation.offline.lexicon import listed
@@ -46,11 +48,24 @@ def render(tree: exp.Expression, dialect: SourceKind, *, aliases: bool = False) 
     return tree.sql(dialect=dialect)
 
 
-def _give_aliases(tree: exp.Expression, tables: list[exp.Table]) -> None:
+def with_aliases(sql: str, dialect: SourceKind) -> str:
+    """A query with an alias for each table that has none, and nothing else changed; other text as it is."""
+    try:
+        tree = sqlglot.parse_one(sql, dialect=dialect)
+    except SqlglotError:
+        return sql
+    if not isinstance(tree, exp.Query):
+        return sql
+    _give_aliases(tree, [table for table in tree.find_all(exp.Table) if not table.alias])
+    return tree.sql(dialect=dialect)
+
+
+def _give_aliases(tree: exp.Expr, tables: list[exp.Table]) -> None:
     given: dict[str, str] = {}
+    taken = {table.alias for table in tree.find_all(exp.Table) if table.alias}
     for table in tables:
         if table.name not in given:
-            given[table.name] = _alias(table.name, set(given.values()))
+            given[table.name] = _alias(table.name, taken | set(given.values()))
         table.set("alias", exp.TableAlias(this=exp.to_identifier(given[table.name])))
     for column in tree.find_all(exp.Column):
         if column.table in given:

@@ -44,6 +44,12 @@ class Sources:
         shortest = min(paths, key=lambda path: sum(edge.length for edge in path))
         if not shortest:
             raise Unanswerable(f"I cannot ask for {table} and for what has none in one answer.")
+        for edge in shortest:
+            if rivals := self._graph.rivals(edge):
+                keys = " or ".join(pair[0] for other in (edge, *rivals) for pair in other.pairs)
+                raise Unanswerable(
+                    f"{edge.left} and {edge.right} belong together in several ways; please say by which: {keys}."
+                )
         return shortest
 
     def branch_to(self, table: str) -> tuple[Edge, ...] | None:
