@@ -52,7 +52,6 @@ def test_it_is_surer_the_more_words_it_understood(ask):
         "the",
         "not",
         "how many",
-        "customers or",
         "average name of customers",
         "orders in 2025 or with channel web by",
     ],

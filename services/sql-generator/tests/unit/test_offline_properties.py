@@ -8,13 +8,13 @@ from sqlglot import exp
 from sql_generator.generation.offline.statements import typed_sql
 
 WORDS = st.sampled_from(
-    """
+    str.split("""
     how many number of average total maximum most least top 5 the customers customer orders order products items name names
     email country status paid cancelled France Germany 'x' "y" price quantity category per by for each month year in 2025
     last without with no not never more than at least 3 between and or , ? . sorted descending highest cheapest
     distinct different whose is who have ordered latest since March 100 total revenue both either contains starts missing
     all information their its of from where which what show list
-    """.split()
+    """)
 )
 QUESTIONS = st.lists(WORDS, min_size=1, max_size=14).map(" ".join)
 TEXT = st.one_of(
@@ -22,11 +22,11 @@ TEXT = st.one_of(
 )
 CLAUSES = st.lists(
     st.sampled_from(
-        """
+        str.split("""
         revenue means is sum ( ) order_items . quantity * unit_price orders status = 'paid' ; , -- /* */ select from drop
         table exclude cancelled never count only by default where union all customers whose aliases always limit to 5
-        sorted name pg_sleep load_extension '' " $$ \\ \n or 1 = 1 price over 10 a product is expensive when
-        """.split(" ")
+        sorted name pg_sleep load_extension '' " $$ or 1 = 1 price over 10 a product is expensive when
+        """)
     ),
     min_size=1,
     max_size=18,

@@ -1,7 +1,7 @@
 """A schema as the offline model looks things up in it: what each phrase may name, and how well it fits."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,6 +20,7 @@ from sql_generator.generation.offline.tokens import lemma, name_words, stem, tok
 
 ColumnType = Literal["number", "text", "date", "boolean"]
 
+_KEY_WORDS = frozenset({"id", "no", "code", "number", "key", "by", "in", "of"})
 _TYPE_WORDS: tuple[tuple[ColumnType, tuple[str, ...]], ...] = (
     ("boolean", ("bool", "bit")),
     ("date", ("date", "time")),
@@ -68,9 +69,14 @@ class Catalogue:
         self._known_words = {
             word for table in schema.tables for word in name_words(_bare(table.name)) if len(word) >= _SHORTEST_PREFIXED
         }
+        self._roles = {stem(word) for table in schema.tables for word in _roles(table)}
         for table in schema.tables:
             self._index(table)
         self.longest = max(map(len, (*self._names, *self._values)), default=1)
+
+    def tells_keys_apart(self, word: str) -> bool:
+        """Whether a word says which of several keys to one table is meant (`approved_by`: "approved")."""
+        return stem(word) in self._roles
 
     def names(self, words: Words) -> tuple[Candidate, ...]:
         """The tables and columns that the lemmas of a phrase may name, best first."""
@@ -204,6 +210,15 @@ class Catalogue:
 
     def _split(self, table: str, column: str) -> Words:
         return column_words(name_words(column), name_words(_bare(table)), self._known_words)
+
+
+def _roles(table: Table) -> Iterator[str]:
+    """The words of the keys of which a table has several to one other."""
+    targets = Counter(key.target_table for key in table.foreign_keys)
+    for key in table.foreign_keys:
+        if targets[key.target_table] > 1:
+            words = {word for column in key.columns for word in name_words(column)}
+            yield from words - set(name_words(_bare(key.target_table))) - _KEY_WORDS
 
 
 def _bare(table: str) -> str:

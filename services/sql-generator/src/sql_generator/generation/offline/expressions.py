@@ -73,6 +73,7 @@ _SPOKEN_COMPARISONS = (
 )
 _SEPARATOR = re.compile(r"\s*(?P<sign><>|!=|=|:)\s*|\s+(?=['\"])")
 _MAX_CHARS = 500
+_COMMENT_MARKS = ("--", "/*", "*/")
 
 
 def quantity(text: str, catalogue: Catalogue) -> exp.Expr | None:
@@ -190,7 +191,7 @@ def _is_condition(tree: exp.Expr) -> bool:
 
 def _parse(text: str, catalogue: Catalogue, scope: Sequence[str]) -> exp.Expr | None:
     """The tree of `text` with every column as `table.column`; None unless all of it is safe and known."""
-    if len(text) > _MAX_CHARS:
+    if len(text) > _MAX_CHARS or any(mark in text for mark in _COMMENT_MARKS):
         return None
     try:
         # The text must be an expression by itself: as the whole of a SELECT list nothing can follow it.

@@ -126,7 +126,9 @@ def _reading(span: tuple[Token, ...], catalogue: Catalogue, terms: Mapping[Words
     if edges & PREPOSITIONS or (len(span) > 1 and edges & _NEVER_AT_AN_EDGE):
         names = tuple(name for name in catalogue.names(lemmas) if name.score > _FULL)
     else:
-        names = catalogue.names(heard(lemmas)) or _turned(lemmas, catalogue)
+        names = catalogue.names(heard(lemmas))
+        if "of" in lemmas:  # "fans of clubs" is not the fans' column "club"
+            names = tuple(name for name in names if not name.owned) or _turned(lemmas, catalogue)
     verbs = _acts(lowered, operators, catalogue) if len(span) == 1 and not values else ()
     if verbs and not names:
         return Item(span, operators, tables=verbs, verb=True)

@@ -220,9 +220,9 @@ def _adds_nothing(reading: Reading, item: Item) -> bool:
     if before is None:
         return False
     lemma = item.tokens[-1].lemma
-    if before.tables and lemma in MEMBER_NOUNS:
+    if (before.tables and lemma in MEMBER_NOUNS) or (before.columns and lemma in VAGUE_NOUNS):
         return True
-    if before.columns and lemma in VAGUE_NOUNS:
+    if not item.operators and reading.catalogue.tells_keys_apart(lemma):
         return True
     if item.word == "by" and (before.light or before.verb) and len(before.word) > _SHORTEST_PARTICIPLE:
         return True

@@ -123,7 +123,7 @@ class Conditions:
         absent = any(isinstance(condition, Exists) and condition.negated for condition in group)
         if not absent and all(path is None for path in paths):
             self._sources.join(tables)
-            statement.where.append(any_of([self._written(condition) for condition in group]))
+            self._add(group)
         elif len(tables) == 1 and self._all_of_one_row(group):
             path = paths[0] or self._sources.path_to(tables[0])
             if _joint(group):
@@ -133,6 +133,13 @@ class Conditions:
                 self._into_branch(group, path, branches)
         else:
             statement.where.append(any_of([self._alone(condition) for condition in group]))
+
+    def _add(self, group: Sequence[Condition]) -> None:
+        """Adds conditions on joined tables; that there is a row of one is said by the join."""
+        if not any(isinstance(condition, Exists) for condition in group):
+            self._statement.where.append(any_of([self._written(condition) for condition in group]))
+        elif len(group) > 1:
+            raise Unanswerable("I cannot say in SQL that there is something, or something else holds.")
 
     def _all_of_one_row(self, group: Sequence[Condition]) -> bool:
         return len(group) == 1 or not any(map(is_denied, group))

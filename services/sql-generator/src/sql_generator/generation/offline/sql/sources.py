@@ -45,11 +45,7 @@ class Sources:
         if not shortest:
             raise Unanswerable(f"I cannot ask for {table} and for what has none in one answer.")
         for edge in shortest:
-            if rivals := self._graph.rivals(edge):
-                keys = " or ".join(pair[0] for other in (edge, *rivals) for pair in other.pairs)
-                raise Unanswerable(
-                    f"{edge.left} and {edge.right} belong together in several ways; please say by which: {keys}."
-                )
+            self._refuse_rivals(edge)
         return shortest
 
     def branch_to(self, table: str) -> tuple[Edge, ...] | None:
@@ -86,6 +82,14 @@ class Sources:
         for edge in self._joins:
             select = select.join(table_of(edge.right), on=on(edge))
         return select
+
+    def _refuse_rivals(self, edge: Edge) -> None:
+        """Of several keys between two tables the question must say which one it means."""
+        ways = [edge, *self._graph.rivals(edge)]
+        side = 0 if len({way.pairs[0][0] for way in ways}) > 1 else 1
+        if len(ways) > 1:
+            keys = " or ".join(way.pairs[0][side] for way in ways)
+            raise Unanswerable(f"{edge.left} and {edge.right} belong together in several ways. Say by which: {keys}?")
 
     def _neighbours(self, table: str) -> Iterable[tuple[str, bool]]:
         for edge in self._joins:
