@@ -46,6 +46,10 @@ def test_it_is_surer_the_more_words_it_understood(ask):
     [
         "top 5 customers",
         "the largest order",
+        "the most expensive product in each category",
+        "total number of customers and orders",
+        "what percentage of orders are cancelled",
+        "orders older than 30 days",
         "customers who are both in France and Germany",
         "",
         "?!",

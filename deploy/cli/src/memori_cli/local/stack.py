@@ -22,8 +22,9 @@ from persistence import schema_of
 Say = Callable[[str], None]
 
 _DATABASE = "memori"
-# Five services share one small server: large pools are no faster and meet max_connections.
-_POOLS = {"DATABASE_POOL_SIZE": "4", "DATABASE_MAX_OVERFLOW": "4", "DATABASE_WORKER_POOL_SIZE": "3"}
+# Five services share one small server: large pools are no faster and meet max_connections, and a connection beyond the
+# pool is opened and closed for each request.
+_POOLS = {"DATABASE_POOL_SIZE": "4", "DATABASE_MAX_OVERFLOW": "0", "DATABASE_WORKER_POOL_SIZE": "3"}
 
 
 class LocalStack:

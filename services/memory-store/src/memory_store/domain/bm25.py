@@ -29,6 +29,16 @@ def ids_of(packed: bytes) -> Ids:
     return np.frombuffer(packed, dtype="S16")
 
 
+def places(ids: Ids, found: Ids) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Where in `ids` the found ones are: a position for each that is there, and which of them are."""
+    if not len(ids):
+        return np.empty(0, dtype=np.intp), np.zeros(len(found), dtype=np.bool_)
+    order = np.argsort(ids)
+    positions = order[np.searchsorted(ids, found, sorter=order).clip(max=len(ids) - 1)]
+    inside = ids[positions] == found
+    return positions[inside], inside
+
+
 def bm25(ids: Ids, postings: Sequence[Postings], mean_length: float) -> npt.NDArray[np.float64]:
     """The BM25 score of each memory for a query of these terms, 0 where none occurs.
 
@@ -39,11 +49,7 @@ def bm25(ids: Ids, postings: Sequence[Postings], mean_length: float) -> npt.NDAr
     scores = np.zeros(len(ids))
     if not len(ids) or not postings:
         return scores
-    order = np.argsort(ids)
-    found = np.concatenate([posting.ids for posting in postings])
-    positions = order[np.searchsorted(ids, found, sorter=order).clip(max=len(ids) - 1)]
-    inside = ids[positions] == found
-    positions = positions[inside]
+    positions, inside = places(ids, np.concatenate([posting.ids for posting in postings]))
     terms = np.repeat(np.arange(len(postings)), [len(posting.ids) for posting in postings])[inside]
     frequencies = np.concatenate([posting.frequencies for posting in postings])[inside].astype(np.float64)
     lengths = np.concatenate([posting.lengths for posting in postings])[inside]

@@ -90,6 +90,8 @@ def _unfinished(reading: Reading) -> str:
         return "I do not see what is denied."
     if reading.top_open or (reading.top is not None and reading.plan.limit is None and not reading.plan.order):
         return "I do not see by what the top ones are to be chosen."
+    if reading.plan.for_each and reading.plan.limit is not None:
+        return "I can find the first of all rows, but not the first of each group."
     if not reading.plan.shown and not reading.plan.groups:
         return "I do not see what the question wants to know."
     return ""

@@ -135,8 +135,8 @@ _FUNCTION_WORDS = listed(
     a an the this that these those all any every some such there here it its it's they them their theirs his her he him
     she we us our ours i me my mine you your yours who whom whose which what when where why how is are was were be been
     being am do does did done doing have has had having can could would should will shall may might must of in on at to
-    for from by with as into onto about among amongst across within during along together through and or but also too if
-    then so than just ever still already currently now well whatever someone somebody anyone 's
+    for from by with as into onto about among amongst across within via during along together through and or but also
+    too if then so than just ever still already currently now well whatever someone somebody anyone 's
     """
 )
 _REQUESTS = listed(

@@ -163,7 +163,11 @@ class OrderKey:
 
 @dataclass(slots=True)
 class Plan:
-    """A question, read. Conditions in one inner list are alternatives; all lists must hold."""
+    """A question, read. Conditions in one inner list are alternatives; all lists must hold.
+
+    `for_each`: groups were asked for in so many words; `show_order`: the result shows what it is sorted by; `context`
+    are tables that what is shown belongs to.
+    """
 
     references: list[Reference] = field(default_factory=list)
     shown: list[Operand] = field(default_factory=list)
@@ -173,6 +177,7 @@ class Plan:
     limit: int | None = None
     distinct: bool = False
     show_order: bool = False
+    for_each: bool = False
     context: list[Phrase] = field(default_factory=list)
 
     def refer(self, text: str, candidates: tuple[Candidate, ...], near: Phrase | None = None) -> Phrase:

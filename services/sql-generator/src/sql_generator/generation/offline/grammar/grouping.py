@@ -22,6 +22,7 @@ def group(reading: Reading) -> bool:
     if not keys:
         return False
     reading.plan.groups += keys
+    reading.plan.for_each = reading.plan.for_each or item.operator("group") is not None
     if first:
         reading.plan.shown += [key for key in keys if not isinstance(key, EntityOf)]
         if isinstance(keys[0], EntityOf):

@@ -169,7 +169,7 @@ def read(reading: Reading, rules: Sequence[Rule]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Bookmark:
-    """Where a reading stood, to return to when a rule gives up half-way; rules only ever add to a plan."""
+    """Where a reading stood, to return to when a rule gives up half-way."""
 
     position: int
     asking: bool
@@ -177,7 +177,7 @@ class _Bookmark:
     alternative: bool
     negated: bool
     references: int
-    shown: int
+    shown: tuple[Operand, ...]
     order: int
     conditions: tuple[int, ...]
     assumptions: int
@@ -192,7 +192,7 @@ class _Bookmark:
             reading.alternative,
             reading.negated,
             len(plan.references),
-            len(plan.shown),
+            tuple(plan.shown),
             len(plan.order),
             tuple(map(len, plan.conditions)),
             len(reading.assumptions),
@@ -206,7 +206,8 @@ class _Bookmark:
             del plan.references[self.references :]
             for name in [name for name, phrase in reading.mentions.items() if phrase >= self.references]:
                 del reading.mentions[name]
-        del plan.shown[self.shown :], plan.order[self.order :], reading.assumptions[self.assumptions :]
+        plan.shown[:] = self.shown
+        del plan.order[self.order :], reading.assumptions[self.assumptions :]
         del plan.conditions[len(self.conditions) :]
         for group, size in zip(plan.conditions, self.conditions, strict=True):
             del group[size:]

@@ -51,6 +51,8 @@ def table(reading: Reading) -> bool:
     item = reading.at(reading.position)
     if item is None or not item.tables or (reading.asking and item.columns and _column_rather(reading, item)):
         return False
+    if reading.asking and reading.plan.aggregates and reading.word_before(reading.position) in {"and", ","}:
+        return False  # "the number of customers and orders" asks for two counts
     phrase = reading.table(item)
     if reading.asking and not item.verb:
         _table_asked_for(reading, phrase)
@@ -71,7 +73,7 @@ def _table_asked_for(reading: Reading, phrase: Phrase) -> None:
         plan.context.append(phrase)
         for shown in plan.shown:
             _put_near(reading, shown, phrase)
-    elif reading.word_before(reading.position) in {"and", ","} and not plan.aggregates:
+    elif reading.word_before(reading.position) in {"and", ","}:
         plan.shown.append(EntityOf(phrase))
     else:
         reading.require(Exists(phrase, reading.take_negation()))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from sql_generator.generation.offline.catalogue import Candidate
+from sql_generator.generation.offline.grammar.enumerations import past
 from sql_generator.generation.offline.grammar.reading import Reading
 from sql_generator.generation.offline.lexicon import MONTHS
 from sql_generator.generation.offline.linking import Item
@@ -27,10 +28,12 @@ Span = tuple[date, date]
 _OLDEST_YEAR, _NEWEST_YEAR = 1900, 2100
 _UNIT_WORDS = frozenset({"day", "week", "month", "quarter", "year"})
 _RELATIVE = frozenset({"last", "previous", "past", "this", "current"})
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 _DAYS_AGO = {"today": 0, "yesterday": 1}
-_BOUNDS = frozenset({"since", "after", "before", "until", "from"})
-_OPENERS = frozenset({"in", "on", "during", "within", "of", "for", "between", "over", "at"})
+_BOUNDS = frozenset({"since", "after", "before", "until"})
+_OPENERS = frozenset({"from", "in", "on", "during", "within", "of", "for", "between", "over", "at"})
 _CHANGES = frozenset({"updated", "modified", "changed", "deleted"})
+_OF_YEAR = frozenset({"of", ","})
 _OF_PARENT, _OF_OTHERS = 0.9, 0.75
 _QUARTER = re.compile("q[1-4]")
 
@@ -81,13 +84,13 @@ def _require(reading: Reading, span: Span, bound: str | None, after: int, start:
     if column is None:
         years = _year_columns(reading) if year_only else ()
         if years:
-            sign = {"since": ">=", "from": ">=", "after": ">", "before": "<", "until": "<="}.get(bound or "", "=")
+            sign = {"since": ">=", "after": ">", "before": "<", "until": "<="}.get(bound or "", "=")
             year = ColumnOf(reading.plan.refer("year", years, reading.subject))
             reading.compare(Comparison(year, sign, str(span[0].year), is_number=True), after)
         return bool(years)
     first, last = span[0].isoformat(), span[1].isoformat()
     start_day, end_day = {
-        "since": (first, None), "from": (first, None), "after": (last, None),
+        "since": (first, None), "after": (last, None),
         "before": (None, first), "until": (None, last),
     }.get(bound or "", (first, last))  # fmt: skip
     reading.require(During(column, start_day, end_day))
@@ -179,6 +182,9 @@ def _span(reading: Reading, position: int) -> tuple[Span | None, int]:
         return _relative(reading, position)
     if _QUARTER.fullmatch(item.word):
         return _quarter(reading, position, int(item.word[1]))
+    following = reading.at(position + 1)
+    if item.word in _ORDINALS and following is not None and following.word == "quarter":
+        return _quarter(reading, position + 1, _ORDINALS[item.word])
     return _day_or_year(reading, item), position + 1
 
 
@@ -216,9 +222,7 @@ def _month(reading: Reading, position: int, month: int) -> tuple[Span | None, in
         if number > monthrange(year, month)[1]:
             return None, position
         return (date(year, month, number), date(year, month, number) + timedelta(days=1)), beyond
-    year_at = after
-    while (word := reading.at(year_at)) is not None and word.word in {"of", ","}:
-        year_at += 1
+    year_at = past(reading, after, _OF_YEAR)
     year = _year(reading.at(year_at))
     if year is not None:
         after = year_at + 1
@@ -233,10 +237,10 @@ def _past_comma(reading: Reading, position: int) -> int:
 
 
 def _quarter(reading: Reading, position: int, quarter: int) -> tuple[Span | None, int]:
-    year = _year(reading.at(position + 1))
-    after = position + 1 + (year is not None)
+    year_at = past(reading, position + 1, _OF_YEAR)
+    year = _year(reading.at(year_at))
     start = date(year or reading.today.year, 3 * quarter - 2, 1)
-    return (start, _next_month(start, 3)), after
+    return (start, _next_month(start, 3)), position + 1 if year is None else year_at + 1
 
 
 def _relative(reading: Reading, position: int) -> tuple[Span | None, int]:
