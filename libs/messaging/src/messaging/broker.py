@@ -8,6 +8,10 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from observability import logger
+
+_log = logger(__name__)
+
 _START_SECONDS = 60.0
 _LAST_TRY_SECONDS = 10.0
 
@@ -67,3 +71,11 @@ async def start(broker: NatsBroker) -> None:
 )
 async def _start(broker: NatsBroker) -> None:
     await broker.start()
+
+
+async def stop(broker: NatsBroker) -> None:
+    """Finish what is running and disconnect; a server that went first must not keep the rest from being closed."""
+    try:
+        await broker.stop()
+    except (NatsError, OSError, TimeoutError) as error:
+        _log.warning("not_disconnected_in_order", error=type(error).__name__)

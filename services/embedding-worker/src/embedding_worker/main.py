@@ -12,7 +12,7 @@ from embedding_worker.repository import EmbeddingCache
 from embedding_worker.settings import EmbeddingWorkerSettings
 from embedding_worker.use_cases import Embeddings
 from messaging import RpcClient, create_broker
-from messaging.broker import ping, start
+from messaging.broker import ping, start, stop
 from messaging.health import serve_health
 from observability.health import Check
 from persistence import Database
@@ -61,7 +61,7 @@ async def running(settings: EmbeddingWorkerSettings) -> AsyncIterator[Mapping[st
         async with background(memories.run(), embeddings.sweep()):
             yield {name: check for name, check in checks.items() if name != "embeddings"}
     finally:
-        await broker.stop()
+        await stop(broker)
         await model.close()
         await worker.close()
 

@@ -11,7 +11,7 @@ from entity_extractor.use_cases.learning import LearningUseCases
 from entity_extractor.use_cases.reading import ReadingUseCases
 from entity_extractor.use_cases.schemas import SchemaUseCases
 from messaging import Outbox, Relay, RpcClient, create_broker, serve_health
-from messaging.broker import ping, start
+from messaging.broker import ping, start, stop
 from observability.health import Check
 from persistence import Database
 from runtime import background, health_app, serve
@@ -55,7 +55,7 @@ async def running(settings: EntityExtractorSettings) -> AsyncIterator[Mapping[st
         async with background(relay.run(), synced.run(), executed.run()):
             yield checks
     finally:
-        await broker.stop()
+        await stop(broker)
         await database.close()
         await worker.close()
 

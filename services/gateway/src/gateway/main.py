@@ -19,7 +19,7 @@ from gateway.middleware import REQUEST_ID, BodyLimits, RequestContext
 from gateway.services import Edge, Timeouts
 from gateway.settings import GatewaySettings
 from messaging import RpcClient, create_broker
-from messaging.broker import ping, start
+from messaging.broker import ping, start, stop
 from messaging.errors import field_errors
 from runtime import health_routes, serve
 
@@ -44,7 +44,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         try:
             yield
         finally:
-            await broker.stop()
+            await stop(broker)
 
     # FastAPI with the documentation's scripts served from here instead of from a CDN.
     app = FastAPIOffline(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from contracts.memory_store import CreateMemories, NewMemory
 from contracts.methods import ProblemError
-from gateway.api.batches import REPLY_OVERHEAD_BYTES, chunks, refuse_repeated_ids
+from contracts.problems import FieldError, problem
+from gateway.api.batches import REPLY_OVERHEAD_BYTES, chunks, own_fields, refuse_repeated_ids
 
 LIMIT = 8_000
 
@@ -48,3 +49,21 @@ def test_an_id_twice_is_named():
     with pytest.raises(ProblemError) as caught:
         refuse_repeated_ids([memory, memory])
     assert caught.value.problem.errors[0].field == "memories.1.memory_id"
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "alone", "own"),
+    [
+        ("memories.0.conversation_id", 0, True, "conversation_id"),
+        ("memories.3.conversation_id", 200, False, "memories.203.conversation_id"),
+        ("memories.3", 200, False, "memories.203"),
+        ("memories", 200, False, "memories"),
+        ("metadata.a.0", 200, False, "metadata.a.0"),
+    ],
+)
+def test_a_problem_names_the_field_as_the_caller_sent_it(field, first, alone, own):
+    sent = problem("not-found", errors=(FieldError(field=field, message="not found"),))
+    with pytest.raises(ProblemError) as caught, own_fields(first=first, alone=alone):
+        raise ProblemError(sent)
+    assert [error.field for error in caught.value.problem.errors] == [own]
+    assert caught.value.problem.type == "not-found"

@@ -17,7 +17,7 @@ from memory_store.use_cases.indexing import IndexingUseCases
 from memory_store.use_cases.memories import MemoryUseCases
 from memory_store.use_cases.search import SearchUseCases
 from messaging import Outbox, Relay, RpcClient, create_broker, serve_health
-from messaging.broker import ping, start
+from messaging.broker import ping, start, stop
 from observability.health import Check
 from persistence import Database
 from runtime import background, health_app, serve
@@ -72,7 +72,7 @@ async def running(settings: MemoryStoreSettings) -> AsyncIterator[Mapping[str, C
         async with background(relay.run(), accesses.run(), sources.run()):
             yield checks
     finally:
-        await broker.stop()
+        await stop(broker)
         await accesses.flush()
         await database.close()
         await worker.close()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from messaging import Outbox, Relay, RpcClient, create_broker, serve_health
-from messaging.broker import ping, start
+from messaging.broker import ping, start, stop
 from observability.health import Check
 from persistence import Database
 from runtime import background, health_app, serve
@@ -80,7 +80,7 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         async with background(relay.run(), memories.run()):
             yield checks
     finally:
-        await broker.stop()
+        await stop(broker)
         warming.cancel()
         await asyncio.gather(warming, return_exceptions=True)
         await model.close()

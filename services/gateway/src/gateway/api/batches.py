@@ -1,6 +1,7 @@
 """Cuts a batch into messages that NATS carries."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
 from contracts.memory_store import NewMemory
@@ -34,6 +35,30 @@ def refuse_repeated_ids(memories: Sequence[NewMemory]) -> None:
         if (earlier := first.setdefault(memory.memory_id, index)) != index:
             error = FieldError(field=f"memories.{index}.memory_id", message=f"is that of memories.{earlier}")
             raise ProblemError(problem("invalid", errors=(error,)))
+
+
+@contextmanager
+def own_fields(*, first: int, alone: bool = False) -> Iterator[None]:
+    """Name the fields of a problem as the caller sent them: the service counts from the chunk's `first` memory.
+
+    With `alone` there was one memory and no list: `memories.0.content` is the caller's `content`.
+    """
+    try:
+        yield
+    except ProblemError as error:
+        errors = tuple(
+            FieldError(field=_own_field(wrong.field, first, alone=alone), message=wrong.message)
+            for wrong in error.problem.errors
+        )
+        raise ProblemError(error.problem.model_copy(update={"errors": errors})) from error
+
+
+def _own_field(field: str, first: int, *, alone: bool) -> str:
+    name, _, rest = field.partition(".")
+    index, _, rest = rest.partition(".")
+    if name != "memories" or not index.isdigit():
+        return field
+    return rest or field if alone else ".".join(part for part in (name, str(first + int(index)), rest) if part)
 
 
 def _cut(memories: Sequence[NewMemory], budget: int, max_count: int) -> Iterator[tuple[NewMemory, ...]]:

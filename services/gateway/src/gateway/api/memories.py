@@ -27,7 +27,7 @@ from contracts.memory_store import (
     Tags,
     UpdateMemory,
 )
-from gateway.api.batches import chunks, refuse_repeated_ids
+from gateway.api.batches import chunks, own_fields, refuse_repeated_ids
 from gateway.bodies import STRICT, json_body
 from gateway.services import JSON, Authenticated
 
@@ -118,7 +118,8 @@ class MemoryWithEmbedding(Memory):
 @router.post("", status_code=201, response_model=Memory)
 async def create_memory(services: Authenticated, body: Annotated[MemoryToStore, json_body(MemoryToStore)]) -> Response:
     """Store a memory. It can be found by its words at once, and by its meaning once it is embedded."""
-    stored = await services.ask(memory_store.CREATE, CreateMemories(memories=(body,)))
+    with own_fields(first=0, alone=True):
+        stored = await services.ask(memory_store.CREATE, CreateMemories(memories=(body,)))
     return _json(stored.memories[0], 201, {"Location": f"{router.prefix}/{body.memory_id}"})
 
 
@@ -132,7 +133,8 @@ async def create_memories(services: Authenticated, body: Annotated[MemoryBatch, 
     refuse_repeated_ids(body.memories)
     stored: list[Memory] = []
     for chunk in chunks(body.memories):
-        stored += (await services.ask(memory_store.CREATE, CreateMemories(memories=chunk))).memories
+        with own_fields(first=len(stored)):
+            stored += (await services.ask(memory_store.CREATE, CreateMemories(memories=chunk))).memories
     return _json(Memories.model_construct(memories=tuple(stored)), 201)
 
 
