@@ -114,3 +114,16 @@ def test_a_verified_answer_goes_before_everything(ask):
     example = ("how many orders", "SELECT COUNT(*) FROM orders WHERE channel = 'web'", "verified")
 
     assert ask("how many orders", examples=[example], remembered=["Never count cancelled orders"]).sql == example[1]
+
+
+def test_sql_that_answered_before_names_the_question_it_answered(ask):
+    past = ("orders in each of the states they are in", "SELECT orders.status FROM orders", "candidate")
+    plain = ask("status of orders", examples=[past])
+    composed = ask("status of orders")
+    same = (past[0], composed.sql.lower(), "candidate")
+    draft = ask("status of orders", examples=[same])
+
+    assert plain.used_examples == ()
+    assert draft.sql == composed.sql
+    assert len(draft.used_examples) == 1
+    assert past[0] in draft.explanation

@@ -160,7 +160,7 @@ def _reuse(screen: Screen, ada: Person, source: str) -> None:
     screen.chapter("Learn", "What worked is kept, and serves the same question in other words.")
     answer = _question(screen, ada, "How many orders do we have for each status?", source)
     learned = [pattern["question"] for pattern in answer["patterns"]]
-    screen.check(bool(learned), "written from what was learned a moment ago")
+    screen.check(bool(learned), "it names the question whose SQL worked before")
 
 
 def _isolate(screen: Screen, ada: Person, eve: Person) -> None:

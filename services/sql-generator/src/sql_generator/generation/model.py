@@ -22,7 +22,8 @@ class RuleText:
 @dataclass(frozen=True, slots=True)
 class Example:
     """A past question with the SQL that answered it. `similarity` is the cosine of the two questions' embeddings
-    when both are known, else their word overlap; both from 0 to 1."""
+    when both are known, else their word overlap; both from 0 to 1.
+    """
 
     pattern_id: UUID
     question: str

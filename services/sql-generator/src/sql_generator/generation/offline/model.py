@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from uuid import UUID
 
-from sql_generator.generation.model import Draft, GenerationContext
+from sql_generator.generation.model import Draft, Example, GenerationContext
 from sql_generator.generation.offline.answering import Composed, NotComposed, compose
 from sql_generator.generation.offline.catalogue import Catalogue
 from sql_generator.generation.offline.definitions import Definition, Knowledge, Wish, understand
@@ -79,7 +79,11 @@ class OfflineModel:
         others = [example for example in context.examples if example.trust == "candidate"]
         yield from _reused(reuse.same(verified), reuse.with_other_literals(verified), catalogue, knowledge)
         answer = compose(context, catalogue, knowledge, self._today())
-        drafts = [_composed(answer, catalogue)] if isinstance(answer, Composed) else []
+        drafts = (
+            [_composed(answer, catalogue, reuse.with_sql(answer.sql, context.examples))]
+            if isinstance(answer, Composed)
+            else []
+        )
         if isinstance(answer, Composed) and answer.used:
             yield from drafts
         yield from _reused(reuse.same(others), reuse.with_other_literals(others), catalogue, knowledge)
@@ -123,12 +127,14 @@ def _reused(first: Reused | None, second: Reused | None, catalogue: Catalogue, k
         )
 
 
-def _composed(answer: Composed, catalogue: Catalogue) -> Draft:
+def _composed(answer: Composed, catalogue: Catalogue, precedent: Example | None) -> Draft:
     sentences = [f"Offline: composed from the schema, reading {_enumerated(answer.tables)}."]
     definitions = [used for used in answer.used if isinstance(used, Definition)]
     if definitions:
         quoted = "; ".join(dict.fromkeys(f'"{definition.text}"' for definition in definitions))
         sentences.append(f"It follows what I was told: {quoted}.")
+    if precedent is not None:
+        sentences.append(f"The same SQL answered {precedent.question!r} before.")
     if answer.assumptions:
         sentences.append(f"I {'; '.join(answer.assumptions)}.")
     return Draft(
@@ -138,6 +144,7 @@ def _composed(answer: Composed, catalogue: Catalogue) -> Draft:
         round(answer.certainty, 2),
         used_memories=_origins(answer.used, "memory"),
         used_rules=_origins(answer.used, "rule"),
+        used_examples=(precedent.pattern_id,) if precedent is not None else (),
     )
 
 

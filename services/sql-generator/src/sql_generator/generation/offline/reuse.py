@@ -79,6 +79,15 @@ class Reuse:
                 return Reused(example, example.sql, "paraphrase")
         return None
 
+    def with_sql(self, sql: str, examples: Sequence[Example]) -> Example | None:
+        """The past question that this SQL answered, however it was spelled."""
+        written = self._spelling(sql)
+        return next((example for example in self._usable(examples) if self._spelling(example.sql) == written), None)
+
+    def _spelling(self, sql: str) -> str:
+        tree = self._parsed(sql)
+        return sql if tree is None else tree.sql(dialect=self._catalogue.schema.dialect, normalize=True, comments=False)
+
     def _linked(self, question: str) -> list[Item]:
         return link(spelled_out(tokenize(question), self._catalogue), self._catalogue, self._terms)
 
