@@ -20,6 +20,9 @@ from runtime import background, health_app, serve
 
 SERVICE = "embedding-worker"
 
+# While one batch is fetched or stored, the model works on another.
+_LANES = 2
+
 
 @asynccontextmanager
 async def running(settings: EmbeddingWorkerSettings) -> AsyncIterator[Mapping[str, Check]]:
@@ -58,7 +61,7 @@ async def running(settings: EmbeddingWorkerSettings) -> AsyncIterator[Mapping[st
     serve_health(broker, SERVICE, checks)
     try:
         await start(broker)
-        async with background(memories.run(), embeddings.sweep()):
+        async with background(*(memories.run() for _ in range(_LANES)), embeddings.sweep()):
             yield {name: check for name, check in checks.items() if name != "embeddings"}
     finally:
         await stop(broker)
