@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 ##@ Start here
 .PHONY: help demo up setup
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  \033[36m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## The main job, told on the terminal: remember, recall, ask, learn
 	@$(BIN)/memori demo
@@ -28,7 +28,7 @@ $(VENV)/bin/uv:
 	@echo "creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@awk '/^uv==/{f=1} f{print} f&&!/\\$$/{exit}' requirements.lock > $(VENV)/uv.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
 
 $(VENV)/.installed: requirements.lock pyproject.toml $(MEMBERS) | $(VENV)/bin/uv
 	@echo "installing $$(grep -c '==' requirements.lock) locked packages"

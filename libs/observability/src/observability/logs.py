@@ -39,7 +39,7 @@ def configure(service: str, *, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpcore", "uvicorn.access", "faststream", "nats"):
+    for noisy in ("httpx", "httpcore", "uvicorn.access", "uvicorn.error", "faststream", "nats"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

@@ -44,7 +44,8 @@ class Authenticator:
                 user_id=_header_id(headers, _DEVELOPMENT_USER),
                 request_id=request_id,
             )
-        raise ProblemError(problem("unauthenticated", "send a token: Authorization: Bearer <token>"))
+        hint = f", or in development {_DEVELOPMENT_USER}" if self._trusts_headers else ""
+        raise ProblemError(problem("unauthenticated", f"send a token: Authorization: Bearer <token>{hint}"))
 
     def _from_token(self, authorization: str, request_id: str) -> Identity:
         scheme, _, token = authorization.partition(" ")

@@ -111,6 +111,7 @@ def _observe(scope: Scope, status: int, seconds: float, current: Span) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "other"
     # 499: the client left before there was a status.
     HTTP_SECONDS.labels(method, route, status or 499).observe(seconds)
+    _log.info("request", method=method, route=route, status=status or 499, milliseconds=round(seconds * 1000, 1))
     current.update_name(f"{method} {route}")
     current.set_attribute("http.request.method", method)
     current.set_attribute("http.route", route)

@@ -10,6 +10,7 @@ from memory_store.accesses import AccessCounter
 from memory_store.domain.content import content_key
 from memory_store.query_vectors import QueryVectors
 from memory_store.repository.codecs import speak_vectors
+from memory_store.repository.vectors import check_pgvector
 from memory_store.settings import MemoryStoreSettings
 from memory_store.tables import outbox as outbox_table
 from memory_store.use_cases.conversations import ConversationUseCases
@@ -63,6 +64,7 @@ async def running(settings: MemoryStoreSettings) -> AsyncIterator[Mapping[str, C
     sources = consumers.sources(broker, conversations)
     checks: dict[str, Check] = {
         "database": database.ping,
+        "pgvector": partial(check_pgvector, worker),
         "nats": partial(ping, broker),
         "sources": sources.ping,
     }

@@ -53,9 +53,9 @@ def run(home: Path, *, keep: bool) -> int:
     try:
         _tell(screen, stack, home)
         failed = len(screen.failures)
-        screen.chapter("The end", f"{screen.seconds:.0f} s in all. Next: `memori up`, then {stack.gateway_url}/docs")
+        screen.chapter("The end", f"{screen.seconds:.0f} s in all. Next: `make up`, then http://127.0.0.1:8000/docs")
         if failed:
-            screen.console.print(f"[red]{failed} claims did not hold[/]")
+            screen.console.print(f"[red]{failed} of the claims did not hold[/]")
         if keep:
             screen.console.print(f"The system keeps running at {stack.gateway_url}; Ctrl-C ends it.")
             _wait_for_interrupt()
@@ -103,7 +103,10 @@ def _ask_before(screen: Screen, ada: Person, source: str) -> None:
 
 
 def _remember(screen: Screen, stack: LocalStack, ada: Person) -> None:
-    screen.chapter("Remember", "Each memory is committed, then announced; a plain nats-py subscriber listens.")
+    screen.chapter(
+        "Remember",
+        "Each memory is committed, then announced: a plain nats-py subscriber hears its id, never its content.",
+    )
     arrived: list[str] = []
     lock = threading.Lock()
 
@@ -111,7 +114,7 @@ def _remember(screen: Screen, stack: LocalStack, ada: Person) -> None:
         if event["userid"] == ada.user_id:
             with lock:
                 arrived.append(event["data"]["memory_id"])
-                screen.event(f"{event['type']}  {event['data']['memory_id']}  (ids only, never content)")
+                screen.event(f"{event['type']}  {event['data']['memory_id']}")
 
     with Subscriber(stack.subscriber_url(), received):
         told = []

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from memori_cli.local.nats import EmbeddedNats
 from memori_cli.local.postgres import EmbeddedPostgres
 from memori_cli.local.processes import Service, Supervisor, free_ports
 from memori_cli.local.secrets import load_or_create
-from memori_cli.local.server import HOST
+from memori_cli.local.server import HOST, LocalServerError
 from memori_cli.migrate import migrate_database, migrate_streams
 from persistence import schema_of
 
@@ -25,6 +26,13 @@ _DATABASE = "memori"
 # Five services share one small server: large pools are no faster and meet max_connections, and a connection beyond the
 # pool is opened and closed for each request.
 _POOLS = {"DATABASE_POOL_SIZE": "4", "DATABASE_MAX_OVERFLOW": "0", "DATABASE_WORKER_POOL_SIZE": "3"}
+
+
+def refuse_taken_port(port: int) -> None:
+    """Raise LocalServerError when something listens there already: it would be taken for the gateway."""
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            raise LocalServerError(f"port {port} is taken, perhaps by another `memori up`: choose one with --port")
 
 
 class LocalStack:
@@ -46,7 +54,7 @@ class LocalStack:
     ) -> None:
         home = home.absolute()
         home.mkdir(mode=0o755, parents=True, exist_ok=True)
-        self.secrets = load_or_create(home / "secrets.json")
+        self.secrets = load_or_create(home / "secrets.json", data=home / "postgres")
         self.postgres = EmbeddedPostgres(home / "postgres", durable=durable)
         self.nats = EmbeddedNats(home / "nats", nats_authorization(self.secrets.nats), durable=durable)
         self._settings = dict(settings or {})
@@ -107,6 +115,7 @@ class LocalStack:
             raise
 
     def _start(self, say: Say) -> None:
+        refuse_taken_port(self._ports[GATEWAY])
         say("starting PostgreSQL and NATS")
         self.postgres.start()
         self.nats.start()
@@ -119,6 +128,14 @@ class LocalStack:
         )
         self._supervisor.start_all()
         self._supervisor.wait_ready(timeout=90)
+
+    def revive(self) -> list[str]:
+        """Start PostgreSQL or NATS again if it has ended by itself, on its port; returns the names of those."""
+        ended = [server for server in (self.postgres, self.nats) if server.pid is None]
+        for server in ended:
+            server.stop()
+            server.start()
+        return [server.name for server in ended]
 
     def stop(self) -> None:
         """Stop the services, then the servers."""

@@ -20,6 +20,8 @@ SHARED = ("database", "pgvector", "llm", "embeddings")
 """What only the services behind the gateway reach: each is as well as the worst-off service says."""
 
 HEALTHY = "healthy"
+UNKNOWN = "unknown"
+"""No service that runs says anything about it; that a service is away counts by itself."""
 _TIMEOUT_SECONDS = 3.0
 
 
@@ -40,8 +42,8 @@ def summary(own: Mapping[str, str], services: Mapping[str, Health | str]) -> Hea
     said = [health.checks for health in services.values() if isinstance(health, Health)]
     for name in SHARED:
         states = [found[name] for found in said if name in found]
-        checks[name] = next((state for state in states if state != HEALTHY), HEALTHY if states else "unknown")
-    healthy = all(state == HEALTHY for state in checks.values())
+        checks[name] = next((state for state in states if state != HEALTHY), HEALTHY if states else UNKNOWN)
+    healthy = all(state in {HEALTHY, UNKNOWN} for state in checks.values())
     return Health(status=HEALTHY if healthy else "degraded", checks=checks)
 
 

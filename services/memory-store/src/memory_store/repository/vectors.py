@@ -11,7 +11,13 @@ from contracts.events import MemoryType
 from contracts.identity import Identity
 from memory_store.domain.vectors import Floats
 from memory_store.tables import memories, vectors
-from persistence import Transaction
+from persistence import Database, Transaction
+
+
+async def check_pgvector(database: Database) -> None:
+    """Raise when Postgres does not understand vectors."""
+    async with database.worker_transaction() as transaction:
+        await transaction.execute(text("select cast('[1]' as halfvec)"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,5 +259,5 @@ def _used_rule(rule: Rule) -> UsedRule:
         rule_id=rule.rule_id,
         rule_name=rule.rule_name,
         rule_type=rule.rule_type,
-        effect=f"followed by the model: {cut(' '.join(rule.rule_content.split()), _MEMORY_CHARS)}",
+        effect="followed by the model",
     )
