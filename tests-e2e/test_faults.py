@@ -45,6 +45,25 @@ def test_a_killed_service_loses_no_memory_and_embeds_each_once(system, new_user,
     assert set(counts.values()) == {1}
 
 
+@pytest.mark.parametrize("victim", ["postgres", "nats"])
+def test_a_killed_server_loses_no_memory_and_the_services_find_it_again(system, new_user, wait, victim):
+    user = new_user("server")
+    accepted = [user.remember(f"Before the crash, note {n}")["memory_id"] for n in range(10)]
+    getattr(system, victim).kill()
+    assert user.http.get(f"/api/memories/{accepted[0]}").status_code in {503, 504}
+    assert len(system.revive()) == 1
+
+    def all_by_meaning():
+        found = user.search("a note", limit=100, min_similarity=-1)
+        assert not found["degraded"]
+        assert {hit["memory_id"] for hit in found["results"] if "vector" in hit["matched_by"]} == set(accepted)
+
+    wait(lambda: accepted.append(user.remember("After the crash")["memory_id"]), timeout=60)
+    wait(all_by_meaning, timeout=90)
+    assert set(vectors(system, user).values()) == {1}
+    system.supervisor.wait_ready(timeout=60)
+
+
 def test_without_the_embedding_worker_memories_are_accepted_and_found_by_words(system, ada, wait):
     system.supervisor.stop("embedding-worker")
     try:

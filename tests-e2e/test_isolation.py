@@ -87,9 +87,11 @@ def test_every_list_of_another_user_is_empty(ada, new_user, owned):
     assert eve.search("Ada's secret plan", min_similarity=-1)["results"] == []
 
 
-def test_another_users_source_and_conversation_cannot_be_used(new_user, owned):
+def test_another_users_source_and_conversation_cannot_be_used(new_user, owned, with_shop):
     eve = new_user("eve")
     eve.post("/api/queries", {"question": "How many orders?", "data_source_id": owned["data_source_id"]}, 404)
+    question = {"question": "How many orders are there?", "data_source_id": with_shop(eve)}
+    eve.post("/api/queries", question | {"conversation_id": owned["conversation_id"]}, 404)
     body = {"content": "into Ada's conversation", "conversation_id": owned["conversation_id"]}
     eve.post("/api/memories", body, 404)
     rule = {"rule_name": "r", "rule_type": "preference", "rule_content": "x", "data_source_id": owned["data_source_id"]}

@@ -1,5 +1,6 @@
 """Shows, replays and drops dead letters."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,8 @@ from contracts.permissions import MIGRATOR
 from memori_cli.local.secrets import load
 from messaging.dead_letters import ORIGIN, REASON, STREAM
 
+_CONNECT_SECONDS = 5.0
+
 
 def server(home: Path, url: str | None, password: str | None) -> tuple[str, str | None]:
     """The NATS server's URL and the migrator's password: as given, else those of the embedded server in `home`."""
@@ -25,7 +28,7 @@ def server(home: Path, url: str | None, password: str | None) -> tuple[str, str 
         return url, password
     state = home / "nats" / "server.json"
     if not state.exists():
-        raise typer.BadParameter(f"no NATS runs in {home}: start it with `memori up`, or name one with NATS_URL")
+        _stop(f"no NATS runs in {home}: start it with `memori up`, or name one with NATS_URL")
     port = json.loads(state.read_text(encoding="utf-8"))["port"]
     return f"nats://127.0.0.1:{port}", load(home / "secrets.json").nats[MIGRATOR]
 
@@ -80,10 +83,10 @@ async def drop(url: str, password: str | None, sequence: int) -> None:
 async def _connected(url: str, password: str | None) -> AsyncIterator[Client]:
     credentials = {"user": MIGRATOR, "password": password} if password else {}
     try:
-        client = await nats.connect(
-            url, connect_timeout=5, allow_reconnect=False, max_reconnect_attempts=0, error_cb=_quiet, **credentials
-        )
-    except (NatsError, OSError):
+        # nats-py goes on trying to reach a server that has never answered.
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            client = await nats.connect(url, allow_reconnect=False, error_cb=_quiet, **credentials)
+    except (NatsError, OSError, TimeoutError):
         _stop(f"no NATS answers at {url}, or not to this password: is `memori up` running?")
     try:
         yield client

@@ -47,13 +47,17 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """A durable pull consumer of one service; times in seconds."""
+    """A durable pull consumer of one service; times in seconds.
+
+    Consumers say that they are at work three times an `ack_wait`, so it need not be as long as the work: it is how
+    long the events of a crashed instance wait for another.
+    """
 
     service: str
     purpose: str
     events: tuple[type[EventData], ...]
     batch: int = 1
-    ack_wait: float = 60.0
+    ack_wait: float = 15.0
     max_deliver: int = 20
     max_ack_pending: int = 1_000
 
@@ -92,7 +96,7 @@ STREAMS = (
 )
 
 EMBED_MEMORIES = Durable(embedding_worker.SERVICE, "memories", (MemoryCreated, MemoryUpdated), batch=100)
-EXTRACT_SCHEMAS = Durable(entity_extractor.SERVICE, "schemas", (DataSourceSynced, DataSourceDeleted), ack_wait=120.0)
+EXTRACT_SCHEMAS = Durable(entity_extractor.SERVICE, "schemas", (DataSourceSynced, DataSourceDeleted))
 LEARN_QUERIES = Durable(entity_extractor.SERVICE, "queries", (QueryExecuted,), batch=10)
 RULES_FROM_MEMORIES = Durable(sql_generator.SERVICE, "rules", (MemoryCreated, MemoryUpdated, MemoryDeleted), batch=50)
 FORGET_SOURCES = Durable(memory_store.SERVICE, "sources", (DataSourceDeleted,))
@@ -129,6 +133,7 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
     entity_extractor.SERVICE: (sql_generator.GET_DATA_SOURCE, sql_generator.GET_SCHEMA, sql_generator.GET_QUERY),
     sql_generator.SERVICE: (
         embedding_worker.EMBED,
+        memory_store.GET_CONVERSATION,
         memory_store.RECALL,
         memory_store.CREATE,
         memory_store.FETCH_CONTENTS,

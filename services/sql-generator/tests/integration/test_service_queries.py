@@ -462,6 +462,31 @@ async def test_a_memory_for_a_conversation_that_is_gone_is_a_dead_letter_at_last
     await broker.stop()
 
 
+async def test_a_question_in_a_conversation_of_somebody_else_is_not_found(service, ada, shop, model, stack, rows):
+    from contracts.memory_store import GET_CONVERSATION
+    from contracts.methods import ProblemError
+    from contracts.problems import problem
+    from messaging import create_broker, serve
+
+    async def refuse(_request, _identity):
+        raise ProblemError(problem("not-found", "no such conversation"))
+
+    broker = create_broker(stack.nats_url, service="memory-store")
+    serve(broker, GET_CONVERSATION, refuse)
+    await broker.start()
+    async with service(model=model) as call:
+        source = await call.source(ada, shop)
+        request = Generate(
+            query_id=uuid4(), question=QUESTION, data_source_id=source.data_source_id, conversation_id=uuid4()
+        )
+        refused = await call.problem(GENERATE, request, ada)
+    await broker.stop()
+    assert refused.type == "not-found"
+    assert [error.field for error in refused.errors] == ["conversation_id"]
+    assert model.requests == []
+    assert await rows("select 1 from sql_generator.memori_query_patterns") == []
+
+
 async def test_the_service_says_how_it_is(service, ada, model):
     async with service(model=model) as call:
         health = await call(health_of("sql-generator"), Empty(), ada)

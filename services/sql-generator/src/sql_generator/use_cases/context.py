@@ -11,13 +11,14 @@ from prometheus_client import Counter
 from contracts.embedding_worker import EMBED, Embed, Embedding
 from contracts.entity_extractor import CONTEXT, ContextOf, QuestionContext
 from contracts.identity import Identity
-from contracts.memory_store import RECALL, Recall, RecalledMemory, RecallReply
+from contracts.memory_store import GET_CONVERSATION, RECALL, ConversationRef, Recall, RecalledMemory, RecallReply
 from contracts.methods import ProblemError
 from contracts.sql_generator import Rule
 from messaging import RpcClient
 from observability import logger
 from persistence import Database
 from sql_generator.domain.patterns import examples_for
+from sql_generator.errors import not_found
 from sql_generator.generation.model import Example
 from sql_generator.repository import patterns, rules
 
@@ -82,6 +83,20 @@ class ContextGatherer:
             embedding=embedding,
             missing=tuple(missing),
         )
+
+    async def require_conversation(self, conversation_id: UUID, owner: Identity) -> None:
+        """Raise `not-found` for a conversation that is not this user's; while memory-store is away, it may be."""
+        try:
+            await self._rpc.call(
+                GET_CONVERSATION,
+                ConversationRef(conversation_id=conversation_id),
+                owner,
+                timeout_seconds=_PART_SECONDS,
+            )
+        except ProblemError as error:
+            if error.problem.type == "not-found":
+                raise not_found("conversation_id", "conversation") from error
+            _log.warning("conversation_not_checked", error=str(error))
 
     async def _remembered(
         self, question: str, data_source_id: UUID, owner: Identity

@@ -65,6 +65,8 @@ class QueryUseCases:
             return await self._again(query, query.answer, owner, execute=request.execute)
         stored = await self._source(request.data_source_id, owner)
         schema = stored.schema() or await self._first_schema(stored, owner)
+        if request.conversation_id is not None:
+            await self._gatherer.require_conversation(request.conversation_id, owner)
         gathered = await self._gatherer.gather(request.question, stored.source.data_source_id, owner)
         context = GenerationContext(
             question=request.question,
