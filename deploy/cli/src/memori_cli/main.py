@@ -12,6 +12,8 @@ app = typer.Typer(
 )
 dlq = typer.Typer(no_args_is_help=True, help="Dead letters: messages that could not be handled.")
 app.add_typer(dlq, name="dlq")
+evaluation = typer.Typer(help="Evaluations: how well the system does, on your data.")
+app.add_typer(evaluation, name="eval")
 
 Home = Annotated[Path, typer.Option(envvar="MEMORI_HOME", help="Where the embedded installation keeps its data.")]
 NatsUrl = Annotated[str, typer.Option(envvar="NATS_URL")]
@@ -118,3 +120,40 @@ def dlq_drop(
     from memori_cli import dead_letters  # noqa: PLC0415
 
     asyncio.run(dead_letters.drop(*dead_letters.server(home, nats_url, nats_password), sequence))
+
+
+@evaluation.callback(no_args_is_help=True)
+def evaluation_group() -> None:
+    # With a callback the only command keeps its name.
+    pass
+
+
+@evaluation.command("recall")
+def eval_recall(
+    file: Annotated[Path, typer.Argument(help="JSON Lines: a conversation a line, with turns and questions.")],
+    home: Home = Path(".memori/eval"),
+    url: Annotated[str | None, typer.Option(help="A running gateway; else the embedded system is started.")] = None,
+    token: Annotated[str | None, typer.Option(envvar="MEMORI_TOKEN", help="With --url: load all for its user.")] = None,
+    user_prefix: Annotated[str, typer.Option(help="In development: how the users that are made up begin.")] = "eval",
+    together: Annotated[bool, typer.Option("--together", help="One user holds all conversations.")] = False,
+    model_threshold: Annotated[
+        bool, typer.Option("--model-threshold", help="Hide what the model's own similarity threshold hides.")
+    ] = False,
+    clients: Annotated[int, typer.Option(min=1, max=64, help="Requests under way at once.")] = 4,
+    stall_seconds: Annotated[float, typer.Option(min=1, help="Give up when nothing is embedded for so long.")] = 120,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure recall@5/10/20 and MRR of the search over conversations with known evidence."""
+    from memori_cli.evaluation.recall import Options, run  # noqa: PLC0415
+
+    if token is not None and url is None:
+        raise typer.BadParameter("needs --url: the embedded system has users by name", param_hint="--token")
+    options = Options(
+        token=token,
+        user_prefix=user_prefix,
+        together=together,
+        min_similarity=None if model_threshold else -1.0,
+        clients=clients,
+        stall_seconds=stall_seconds,
+    )
+    raise typer.Exit(run(file, home=home, url=url, options=options, as_json=as_json))

@@ -1,7 +1,9 @@
 """The client: one method for each thing a user does; answers are the API's JSON."""
 
+import copy
 import random
 import time
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
@@ -32,15 +34,37 @@ class Memori:
     def __init__(
         self, base_url: str, *, token: str | None = None, user_id: str | None = None, timeout: float = 120.0
     ) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         if user_id:
-            headers["X-User-Id"] = user_id
-        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout)
+            self._headers["X-User-Id"] = user_id
+        self._http = httpx.Client(base_url=base_url, timeout=timeout)
+
+    def as_user(self, user_id: str) -> Self:
+        """The same API as another user sees it, in development; shares the connections, so closing one closes both."""
+        other = copy.copy(self)
+        other._headers = self._headers | {"X-User-Id": user_id}  # noqa: SLF001  # of this class
+        return other
 
     def remember(self, content: str, **fields: Any) -> dict[str, Any]:
         """Store a memory and return it; `fields` as in POST /api/memories (memory_type, context_tags, …)."""
         body = {"memory_id": str(uuid4()), "content": content, **fields}
         return self._json("POST", "/api/memories", body)
+
+    def remember_all(self, memories: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Store up to 1,000 memories and return them in the same order; each as in POST /api/memories.
+
+        A `memory_id` that is stored already is left as it is and returned as it is stored.
+        """
+        body = {"memories": [{"memory_id": str(uuid4()), **memory} for memory in memories]}
+        return list(self._json("POST", "/api/memories/batch", body)["memories"])
+
+    def open_conversation(self, title: str = "", **fields: Any) -> dict[str, Any]:
+        """Open a conversation and return it; `fields` as in POST /api/conversations.
+
+        A `conversation_id` that exists already is returned as it is.
+        """
+        body = {"conversation_id": str(uuid4()), "title": title, **fields}
+        return self._json("POST", "/api/conversations", body)
 
     def search(self, query: str, **fields: Any) -> dict[str, Any]:
         """Find memories by meaning and by words: `{"results": [...], "total": n, "degraded": bool, ...}`."""
@@ -92,7 +116,7 @@ class Memori:
         for attempt in range(_TRIES):
             last = attempt == _TRIES - 1
             try:
-                response = self._http.request(verb, path, json=body)
+                response = self._http.request(verb, path, json=body, headers=self._headers)
             except httpx.TransportError as error:
                 if last:
                     raise MemoriUnavailable(503, {"type": "unavailable", "title": type(error).__name__}) from error

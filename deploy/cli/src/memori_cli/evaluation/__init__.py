@@ -1,0 +1,1 @@
+"""Measures how well memories are found, on data the caller brings."""
