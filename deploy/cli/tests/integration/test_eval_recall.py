@@ -2,7 +2,9 @@
 
 import json
 import random
+import time
 
+import jwt
 import pytest
 from typer.testing import CliRunner
 
@@ -86,12 +88,26 @@ def test_each_conversation_is_asked_of_its_own_user_and_the_evidence_is_found(di
 
 def test_a_second_run_stores_nothing_twice(dialogues, stack):
     path = dialogues(2, seed=8)
-    options = ("--url", stack.gateway_url, "--together", "--user-prefix", "again", "--json")
-    first, second = (json.loads(evaluate(path, *options)) for _ in range(2))
+    claims = {"sub": "again", "exp": int(time.time()) + 60}
+    token = jwt.encode(claims, stack.secrets.secret_key, algorithm="HS256")
+    first, second = (
+        json.loads(evaluate(path, "--url", stack.gateway_url, "--token", token, "--json")) for _ in range(2)
+    )
     assert first["users"] == 1
-    assert first["overall"] == second["overall"]
-    # Were there copies, the evidence of both conversations would no longer fit in front.
-    assert second["overall"]["recall@5"] == 1
+    assert first["overall"]["recall@5"] == second["overall"]["recall@5"] == 1
+    with Memori(stack.gateway_url, token=token) as memori:
+        held = memori.search("lunch", min_similarity=-1, limit=100)["results"]
+    assert len(held) == first["turns"] == 24
+    assert len({hit["conversation_id"] for hit in held}) == 2
+    assert {hit["metadata"]["turn"] for hit in held} == {f"D{i}" for i in range(12)}
+
+
+def test_together_all_conversations_are_searched_at_once(dialogues, stack):
+    found = json.loads(evaluate(dialogues(2), "--url", stack.gateway_url, "--together", "--json"))
+    assert found["users"] == 1
+    # A definition of the same thing in the other conversation can come first, and none comes in between.
+    assert 0.5 <= found["overall"]["mrr"] <= 1
+    assert found["overall"]["recall@5"] == 1
 
 
 def test_a_malformed_file_is_refused_before_anything_starts(tmp_path):

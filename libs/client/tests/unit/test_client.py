@@ -83,3 +83,33 @@ def test_an_answer_that_is_not_json_is_an_error_all_the_same(api):
     answers.append((500, "oops", {}))
     with Memori(url, user_id="ada") as memori, pytest.raises(MemoriError, match="500"):
         memori.search("x")
+
+
+def test_many_memories_are_sent_at_once_each_with_its_own_or_a_new_id(api):
+    url, answers, requests = api
+    answers.append((201, {"memories": [{"memory_id": "a"}, {"memory_id": "b"}]}, {}))
+    with Memori(url, user_id="ada") as memori:
+        stored = memori.remember_all([{"content": "one", "memory_id": "mine"}, {"content": "two"}])
+    assert [memory["memory_id"] for memory in stored] == ["a", "b"]
+    ((verb, path, _, body),) = requests
+    assert (verb, path) == ("POST", "/api/memories/batch")
+    assert body["memories"][0] == {"content": "one", "memory_id": "mine"}
+    assert len(body["memories"][1]["memory_id"]) == 36
+
+
+def test_a_conversation_is_opened_under_the_id_that_is_given(api):
+    url, answers, requests = api
+    answers.append((201, {"conversation_id": "c"}, {}))
+    with Memori(url, user_id="ada") as memori:
+        assert memori.open_conversation("Revenue", conversation_id="c") == {"conversation_id": "c"}
+    ((verb, path, _, body),) = requests
+    assert (verb, path, body) == ("POST", "/api/conversations", {"conversation_id": "c", "title": "Revenue"})
+
+
+def test_another_user_is_named_without_changing_who_asked_before(api):
+    url, answers, requests = api
+    answers += [(200, {}, {}), (200, {}, {})]
+    with Memori(url, user_id="ada") as ada:
+        ada.as_user("eve").memory("m")
+        ada.memory("m")
+    assert [headers["X-User-Id"] for _, _, headers, _ in requests] == ["eve", "ada"]

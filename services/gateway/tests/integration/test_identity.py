@@ -43,7 +43,7 @@ async def test_a_request_without_a_token_is_asked_for_one(anonymous):
         {"key": "another key that is long enough too"},
         {"algorithm": "HS384", "key": "x" * 64},
     ],
-    ids=str,
+    ids=lambda claims: "-".join(claims) or "none",
 )
 async def test_a_token_that_does_not_hold_is_refused_without_saying_why(anonymous, token, claims):
     # jwt.encode itself refuses some of these claims: signed as they are.

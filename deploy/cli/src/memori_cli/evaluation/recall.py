@@ -85,7 +85,7 @@ def run(file: Path, *, home: Path, url: str | None, options: Options, as_json: b
         with _gateway(url, home, errors) as base_url, Memori(base_url, token=options.token) as memori:
             answers, scope = evaluate(memori, conversations, options)
     except (DatasetError, EvaluationError, MemoriError, LocalServerError) as error:
-        errors.print(str(error), style="red", markup=False)
+        errors.print(str(error), style="red", markup=False, soft_wrap=True)
         return 1
     (report.print_json if as_json else report.print_table)(answers, scope)
     return 0
@@ -133,8 +133,8 @@ def _gateway(url: str | None, home: Path, errors: Console) -> Iterator[str]:
         return
     # Thousands of turns are no reason to call a language model that costs money.
     stack = LocalStack(home, settings={"MEMORI_LLM_PROVIDER": "offline"})
+    stack.start(lambda text: errors.print(text, style="dim"))
     try:
-        stack.start(lambda text: errors.print(text, style="dim"))
         yield stack.gateway_url
     finally:
         stack.stop()

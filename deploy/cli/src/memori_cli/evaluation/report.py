@@ -49,11 +49,13 @@ def print_table(answers: Collection[Answer], scope: Scope) -> None:
     skipped = f", {scope.skipped_questions:,} questions without evidence left out" if scope.skipped_questions else ""
     console.print(
         f"{scope.turns:,} turns of {scope.conversations:,} conversations, {scope.users:,} users{skipped}; "
-        f"searchable after {scope.searchable_seconds:.1f} s"
+        f"searchable after {scope.searchable_seconds:.1f} s",
+        soft_wrap=True,
     )
     latency = _latency_ms(answers)
     console.print(
-        f"search p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms; degraded answers {_degraded(answers):.1%}"
+        f"search p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms; degraded answers {_degraded(answers):.1%}",
+        soft_wrap=True,
     )
 
 

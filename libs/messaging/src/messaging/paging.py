@@ -1,0 +1,61 @@
+"""Lists that have to fit one reply."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
+
+from contracts.base import Message
+from contracts.methods import MAX_MESSAGE_BYTES, ProblemError
+from contracts.problems import problem
+
+MessageT = TypeVar("MessageT", bound=Message)
+
+# What surrounds the items of a reply: brackets, a cursor, a query of 1,000 characters said back, each escaped.
+_ENVELOPE_BYTES: Final = 8 * 1024
+ROOM_BYTES: Final = MAX_MESSAGE_BYTES - _ENVELOPE_BYTES
+"""How many bytes of JSON the items of one reply may take, the commas between them included."""
+
+
+def fitting(items: Iterable[MessageT], *, reserved: int = 0) -> tuple[MessageT, ...]:
+    """As many of the items, from the first on, as fit one reply beside `reserved` bytes of something else."""
+    room = ROOM_BYTES - reserved
+    taken: list[MessageT] = []
+    for item in items:
+        room -= _size(item) + 1
+        if room < 0:
+            break
+        taken.append(item)
+    return tuple(taken)
+
+
+def page(found: Sequence[MessageT], limit: int) -> tuple[tuple[MessageT, ...], MessageT | None]:
+    """Up to `limit` of the items found, as many as fit one reply, and the last of them when others follow.
+
+    Whoever reads one item more than `limit` learns from this whether there is a next page; the cursor of the next page
+    is made from the item given.
+
+    Raises:
+        ProblemError: `too-large`, the first item fits no reply: a page without it would end the list unseen.
+    """
+    items = fitting(found[:limit])
+    if found and not items:
+        raise _too_large()
+    return items, items[-1] if len(items) < len(found) else None
+
+
+def must_fit_a_page(item: MessageT) -> MessageT:
+    """The item. Checked before it is kept, so that nothing is kept that no list can show.
+
+    Raises:
+        ProblemError: `too-large`.
+    """
+    if not fitting((item,)):
+        raise _too_large()
+    return item
+
+
+def _size(item: Message) -> int:
+    return len(item.model_dump_json().encode())
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(problem("too-large", f"it takes more than {ROOM_BYTES} bytes and does not fit one message"))
