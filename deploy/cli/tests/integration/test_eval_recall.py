@@ -72,7 +72,7 @@ def evaluate(path, *options):
 def test_the_command_starts_the_system_and_prints_what_it_measured(dialogues, home):
     shown = evaluate(dialogues(2), "--home", home)
     assert "overall" in shown
-    assert "24 turns of 2 conversations, 2 users, 2 questions without evidence left out" in shown
+    assert "24 turns of 2 conversations held by 2 users, 2 questions without evidence left out" in shown
     assert "degraded answers 0.0%" in shown
 
 

@@ -46,9 +46,10 @@ def print_table(answers: Collection[Answer], scope: Scope) -> None:
     table.add_section()
     table.add_row("overall", *_cells(quality(answers)), style="bold")
     console.print(table)
+    users = "one user" if scope.users == 1 else f"{scope.users:,} users"
     skipped = f", {scope.skipped_questions:,} questions without evidence left out" if scope.skipped_questions else ""
     console.print(
-        f"{scope.turns:,} turns of {scope.conversations:,} conversations, {scope.users:,} users{skipped}; "
+        f"{scope.turns:,} turns of {scope.conversations:,} conversations held by {users}{skipped}; "
         f"searchable after {scope.searchable_seconds:.1f} s",
         soft_wrap=True,
     )

@@ -5,10 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Double,
     Row,
+    Uuid,
     and_,
     delete,
     func,
@@ -48,7 +50,7 @@ async def declared(transaction: Transaction, key: SourceKey) -> list[Relationshi
 async def find(transaction: Transaction, owner: Identity, ids: Collection[UUID]) -> list[Relationship]:
     """Those of these relationships that there are."""
     rows = await transaction.execute(
-        select(relationships).where(owned(relationships, owner), relationships.c.relationship_id.in_(ids))
+        select(relationships).where(owned(relationships, owner), _among(relationships.c.relationship_id, ids))
     )
     return [_relationship(row) for row in rows]
 
@@ -87,7 +89,7 @@ async def remove(transaction: Transaction, owner: Identity, ids: Collection[UUID
     """Delete these relationships."""
     if ids:
         await transaction.execute(
-            delete(relationships).where(owned(relationships, owner), relationships.c.relationship_id.in_(ids))
+            delete(relationships).where(owned(relationships, owner), _among(relationships.c.relationship_id, ids))
         )
 
 
@@ -142,7 +144,12 @@ async def page(
 
 
 def _touches(ids: Collection[UUID]) -> ColumnElement[bool]:
-    return or_(relationships.c.source_entity_id.in_(ids), relationships.c.target_entity_id.in_(ids))
+    return or_(_among(relationships.c.source_entity_id, ids), _among(relationships.c.target_entity_id, ids))
+
+
+def _among(column: ColumnElement[UUID], ids: Collection[UUID]) -> ColumnElement[bool]:
+    # One array parameter: Postgres takes 32,767 of them, and a schema may have more columns. As a subquery it is hashed.
+    return column.in_(select(func.unnest(literal(list(ids), ARRAY(Uuid)))))
 
 
 def _of_source(key: SourceKey) -> ColumnElement[bool]:

@@ -14,9 +14,11 @@ from entity_extractor.domain.schema_graph import column_node, join_edge, relatio
 from entity_extractor.extraction import SqlFacts, UnreadableSql, extract
 from entity_extractor.repository import entities, relationships, sources
 from entity_extractor.use_cases.schemas import SchemaUseCases
-from messaging import GiveUp, Outbox, RpcClient
+from messaging import Outbox, RpcClient
+from observability import logger
 from persistence import Database, Transaction
 
+_log = logger(__name__)
 _RPC_SECONDS = 10.0
 
 
@@ -30,10 +32,9 @@ class LearningUseCases:
         self._schemas = schemas
 
     async def executed(self, event: Event[QueryExecuted]) -> None:
-        """A query ran: what its SQL uses is counted, unless it was counted before.
+        """A query ran: what its SQL uses is counted, unless it was counted before. SQL that cannot be read teaches nothing.
 
         Raises:
-            GiveUp: the SQL cannot be read.
             ProblemError: sql-generator cannot answer now.
         """
         owner = Identity(event.tenantid, event.userid)
@@ -90,7 +91,9 @@ def _facts(record: QueryRecord, sql: str, columns_of: Mapping[str, Sequence[str]
     try:
         return extract(sql, record.dialect, columns_of)
     except UnreadableSql as error:
-        raise GiveUp(f"query {record.query_id}: {error}") from error
+        # It ran, so nothing is wrong with it: the database reads more than we do.
+        _log.warning("query_not_read", query_id=str(record.query_id), reason=str(error))
+        return SqlFacts()
 
 
 def _used_edges(facts: SqlFacts) -> Iterable[Edge]:

@@ -1,10 +1,9 @@
 """Reading the graph: its entities, its relationships, and what bears on a question."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
-from contracts.base import Message
 from contracts.entity_extractor import (
     ContextOf,
     Entities,
@@ -16,7 +15,7 @@ from contracts.entity_extractor import (
     Relationships,
 )
 from contracts.identity import Identity
-from contracts.methods import MAX_MESSAGE_BYTES, ProblemError
+from contracts.methods import ProblemError
 from contracts.problems import FieldError, problem
 from entity_extractor.domain.graph import Relationship, SourceKey
 from entity_extractor.domain.meaning import meant
@@ -24,17 +23,13 @@ from entity_extractor.domain.paths import JoinEdge, JoinGraph
 from entity_extractor.domain.schema_graph import table_node
 from entity_extractor.domain.words import question_words
 from entity_extractor.repository import entities, relationships
+from messaging import paging
 from persistence import Database, cursor
 
 MAX_TABLES = 20
 MAX_COLUMNS = 50
 MAX_JOINS = 50
 MAX_USES = 50
-
-# What surrounds the items of a page.
-_ENVELOPE_BYTES = 1024
-
-MessageT = TypeVar("MessageT", bound=Message)
 
 
 class ReadingUseCases:
@@ -52,8 +47,7 @@ class ReadingUseCases:
         after = _position(request.cursor, int, UUID)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             found = await entities.page(transaction, owner, request, after)
-        page = _fitting(found[: request.limit])
-        last = page[-1] if len(page) < len(found) else None
+        page, last = paging.page(found, request.limit)
         return Entities(
             entities=page,
             next_cursor=cursor.encode(last.mention_count, last.entity_id) if last else None,
@@ -68,8 +62,7 @@ class ReadingUseCases:
         after = _position(request.cursor, float, int, UUID)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             found = await relationships.page(transaction, owner, request, after)
-        page = _fitting(found[: request.limit])
-        last = page[-1] if len(page) < len(found) else None
+        page, last = paging.page(found, request.limit)
         return Relationships(
             relationships=page,
             next_cursor=cursor.encode(last.strength, last.usage_count, last.relationship_id) if last else None,
@@ -128,13 +121,3 @@ def _position(text: str | None, *types: type) -> Any:
     except cursor.CursorError as error:
         wrong = FieldError(field="cursor", message=str(error))
         raise ProblemError(problem("invalid", errors=(wrong,))) from error
-
-
-def _fitting(items: Sequence[MessageT]) -> tuple[MessageT, ...]:
-    """As many of the items, from the first on, as fit one reply."""
-    room = MAX_MESSAGE_BYTES - _ENVELOPE_BYTES
-    for count, item in enumerate(items):
-        room -= len(item.model_dump_json().encode()) + 1
-        if room < 0:
-            return tuple(items[:count])
-    return tuple(items)

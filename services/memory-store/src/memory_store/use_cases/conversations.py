@@ -15,8 +15,7 @@ from contracts.memory_store import (
 from contracts.methods import Empty
 from memory_store.errors import invalid, not_found
 from memory_store.repository import conversations, memories
-from memory_store.use_cases.replies import fitting, must_fit
-from messaging import Outbox
+from messaging import Outbox, paging
 from persistence import Database, cursor
 
 
@@ -38,7 +37,7 @@ class ConversationUseCases:
                 return existing
             event = ConversationCreated(conversation_id=request.conversation_id)
             await self._outbox.emit(transaction, event, identity=owner)
-            return must_fit(opened)
+            return paging.must_fit_a_page(opened)
 
     async def get(self, request: ConversationRef, owner: Identity) -> Conversation:
         """One conversation of this user."""
@@ -56,9 +55,7 @@ class ConversationUseCases:
             raise invalid("cursor", str(error)) from error
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             found = await conversations.page(transaction, owner, after=after, limit=request.limit + 1)
-        page = fitting(found[: request.limit])
-        more = len(found) > len(page)
-        last = page[-1] if page and more else None
+        page, last = paging.page(found, request.limit)
         return Conversations(
             conversations=page,
             next_cursor=cursor.encode(last.last_activity_at, last.conversation_id) if last else None,

@@ -13,8 +13,7 @@ from memory_store.domain.vectors import VectorError, unit_vector
 from memory_store.metrics import VECTORS_STORED
 from memory_store.repository import contents, vectors
 from memory_store.repository.vectors import NewVector, StoredVector
-from memory_store.use_cases.replies import fitting
-from messaging import Outbox
+from messaging import Outbox, paging
 from persistence import Database
 
 _TRIES = 3
@@ -35,7 +34,8 @@ class IndexingUseCases:
         async with self._worker.worker_transaction() as transaction:
             found, gone = await contents.fetch(transaction, wanted, max_bytes=MAX_MESSAGE_BYTES)
         return Contents(
-            contents=fitting(found, reserved=_GONE_BYTES * len(gone)), gone=tuple(memory.memory_id for memory in gone)
+            contents=paging.fitting(found, reserved=_GONE_BYTES * len(gone)),
+            gone=tuple(memory.memory_id for memory in gone),
         )
 
     async def store_vectors(self, request: StoreVectors, _: Identity) -> Stored:

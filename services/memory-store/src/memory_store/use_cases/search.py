@@ -14,7 +14,7 @@ from memory_store.metrics import SEARCHES
 from memory_store.query_vectors import QueryVectors
 from memory_store.repository import memories, search
 from memory_store.repository.search import Filters, QueryVector
-from memory_store.use_cases.replies import fitting
+from messaging import paging
 from persistence import Database
 
 _EXCERPT_CHARS = 200
@@ -43,7 +43,7 @@ class SearchUseCases:
         found = await self._find(
             request.query, owner, vector, filters, limit=request.limit, strict=request.min_similarity is not None
         )
-        hits = fitting(
+        hits = paging.fitting(
             Hit(
                 **fields,
                 similarity_score=_similarity(ranked),

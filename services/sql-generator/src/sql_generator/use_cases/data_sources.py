@@ -16,7 +16,7 @@ from contracts.sql_generator import (
     RegisterDataSource,
     SchemaPage,
 )
-from messaging import Outbox
+from messaging import Outbox, paging
 from persistence import Database, cursor
 from persistence.cursor import CursorError
 from sql_generator.connections import Connections
@@ -75,8 +75,7 @@ class DataSourceUseCases:
             raise invalid("cursor", str(error)) from error
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             found = await data_sources.page(transaction, owner, after=after, limit=request.limit + 1)
-        page = tuple(found[: request.limit])
-        last = page[-1] if len(found) > len(page) else None
+        page, last = paging.page(found, request.limit)
         return DataSources(
             data_sources=page,
             next_cursor=cursor.encode(last.name[: data_sources.ORDERED_CHARS], last.data_source_id) if last else None,

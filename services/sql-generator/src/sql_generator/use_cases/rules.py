@@ -9,7 +9,7 @@ from contracts.events import Event, MemoryEventData
 from contracts.identity import Identity, service_identity
 from contracts.memory_store import FETCH_CONTENTS, FetchContents, MemoryContent, OwnedMemory
 from contracts.sql_generator import ListRules, NewRule, Rule, Rules
-from messaging import RetryLater, RpcClient
+from messaging import RetryLater, RpcClient, paging
 from persistence import Database, cursor
 from persistence.cursor import CursorError
 from sql_generator.errors import conflict, invalid, not_found
@@ -34,9 +34,9 @@ class RuleUseCases:
                 raise not_found("data_source_id", "data source")
             created = await rules.add(transaction, owner, request, datetime.now(UTC))
             created = created or await rules.find(transaction, owner, request.rule_id)
-        if created is None:
-            raise conflict("the rule was deleted at the same moment")
-        return created
+            if created is None:
+                raise conflict("the rule was deleted at the same moment")
+            return paging.must_fit_a_page(created)
 
     async def list(self, request: ListRules, owner: Identity) -> Rules:
         """A page, the highest priority first; for a data source those that hold for it, and so those for any."""
@@ -48,8 +48,7 @@ class RuleUseCases:
             found = await rules.page(
                 transaction, owner, data_source_id=request.data_source_id, after=after, limit=request.limit + 1
             )
-        page = tuple(found[: request.limit])
-        last = page[-1] if len(found) > len(page) else None
+        page, last = paging.page(found, request.limit)
         return Rules(
             rules=page,
             next_cursor=cursor.encode(last.priority, last.created_at, last.rule_id) if last else None,
