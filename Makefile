@@ -49,7 +49,7 @@ format: setup ## Format and apply the safe fixes
 	$(BIN)/ruff format .
 
 test: setup ## Everything: unit, integration, end-to-end, on the embedded stack
-	$(PYTEST) libs services deploy tests-e2e
+	$(PYTEST) -n 2 --dist loadfile libs services deploy tests-e2e
 
 test-unit: setup ## The domain alone, in seconds
 	$(PYTEST) $(wildcard libs/*/tests/unit services/*/tests/unit deploy/cli/tests/unit)

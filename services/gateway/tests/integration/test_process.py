@@ -14,16 +14,19 @@ import pytest
 from contracts import memory_store
 from contracts.memory_store import Memories
 from memori_cli.local.nats import EmbeddedNats
+from memori_cli.local.processes import free_port
 
 
 @pytest.fixture
-def process(nats_server):
+async def process(nats_server, eventually):
     """The running process, its URL and a queue of the log lines it goes on to write."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
     environment = os.environ | {
         "ENVIRONMENT": "production",
         "SECRET_KEY": "a key that is long enough for production",
         "NATS_URL": nats_server.url,
-        "HTTP_PORT": "0",
+        "HTTP_PORT": str(port),
     }
     with subprocess.Popen(
         [sys.executable, "-m", "gateway"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -36,9 +39,8 @@ def process(nats_server):
 
         Thread(target=read, daemon=True).start()
         try:
-            while " running on " not in (event := lines.get(timeout=20)["event"]):
-                pass
-            yield started, event.split(" running on ")[1].split()[0], lines
+            await eventually(lambda: httpx.get(f"{url}/healthz").is_success, timeout=20, ignore=(httpx.HTTPError,))
+            yield started, url, lines
         finally:
             started.kill()
 

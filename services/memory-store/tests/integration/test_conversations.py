@@ -17,7 +17,7 @@ from contracts.memory_store import (
     ListConversations,
     Search,
 )
-from contracts.methods import ProblemError
+from contracts.methods import MAX_MESSAGE_BYTES, ProblemError
 
 ADA = Identity("acme", "ada")
 BOB = Identity("acme", "bob")
@@ -63,6 +63,13 @@ async def test_a_page_ends_where_the_message_is_full(store):
     rest = await store.call(LIST_CONVERSATIONS, ListConversations(cursor=first.next_cursor))
     assert len(rest.conversations) == 1
     assert rest.next_cursor is None
+
+
+async def test_a_conversation_that_fits_no_list_is_refused_and_not_kept(store):
+    with pytest.raises(ProblemError) as refused:
+        await open_conversation(store, metadata={"large": "x" * (MAX_MESSAGE_BYTES - 2_000)})
+    assert refused.value.problem.type == "too-large"
+    assert (await store.call(LIST_CONVERSATIONS, ListConversations())).conversations == ()
 
 
 @pytest.mark.parametrize("cursor", ["garbage", "", "A" * 31, "ÄÖÜ", "f" * 32])

@@ -29,7 +29,7 @@ async def test_it_is_ready_while_its_dependencies_answer(settings):
     async with running(settings) as checks:
         health = await check_all(checks)
     assert health.status == "healthy"
-    assert set(health.checks) == {"database", "nats", "sources"}
+    assert set(health.checks) == {"database", "pgvector", "nats", "sources"}
 
 
 async def test_events_of_a_crashed_process_are_published_by_the_next(stack, settings, observer, eventually):

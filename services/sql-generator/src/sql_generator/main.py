@@ -106,7 +106,7 @@ def _policy(settings: SqlGeneratorSettings) -> ConnectPolicy:
         hosts=settings.data_source_hosts,
         sqlite_root=settings.sqlite_root,
         unix_sockets=settings.data_source_unix_sockets,
-        production=settings.environment == "production",
+        strict=settings.environment != "development",
     )
 
 

@@ -55,6 +55,15 @@ async def model(server):
     await running.close()
 
 
+@pytest.mark.parametrize("field", ["input_tokens", "output_tokens", "cache_read_input_tokens"])
+async def test_a_negative_number_of_tokens_is_no_answer(server, model, field):
+    usage = {"input_tokens": 10, "output_tokens": 5, field: -1}
+    server.enqueue(Status(200, body=message(usage=usage)))
+
+    with pytest.raises(ModelAnswerInvalid, match=field):
+        await model.draft(context())
+
+
 async def test_the_stable_blocks_are_sent_as_system_each_ending_a_cached_prefix(server, model):
     rule = RuleText(rule_id=UUID(int=1), rule_name="a", rule_type="constraint", rule_content="no drafts")
     given = context(rules=(rule,))

@@ -55,6 +55,14 @@ async def model(server):
     await running.close()
 
 
+async def test_a_negative_number_of_tokens_is_no_answer(server, model):
+    usage = {"prompt_tokens": -1, "completion_tokens": 1}
+    server.enqueue(Status(200, body=completion(usage=usage, tool_calls=[call(json.dumps(ANSWER))])))
+
+    with pytest.raises(ModelAnswerInvalid, match="prompt_tokens"):
+        await model.draft(CONTEXT)
+
+
 async def test_the_function_is_forced_and_the_output_limited(server, model):
     server.enqueue(GOOD)
 

@@ -100,7 +100,7 @@ async def test_the_model_is_shown_what_is_known_and_the_answer_names_what_was_us
         assert answer.status == "generated"
         assert [used.memory_id for used in answer.memories] == [paid.memory_id]
         assert [(used.rule_id, used.rule_type) for used in answer.rules] == [(new.rule_id, "preference")]
-        assert "alias every table" in answer.rules[0].effect
+        assert answer.rules[0].effect == "followed by the model"
         (shown,) = prompts(model)
         for part in (paid.content, "The user's name is Ada", "alias every table", "orders.customer_id = customers.id"):
             assert part in shown
@@ -309,13 +309,98 @@ async def test_the_same_query_id_gets_the_same_answer_and_asks_no_model_again(
         await call.source(ada, shop)
         model.enqueue(says("SELECT COUNT(*) FROM orders"))
         first = await call.ask(ada, QUESTION, query_id=query_id)
-        assert await call.ask(ada, "Another question", query_id=query_id) == first
+        assert await call.ask(ada, QUESTION, query_id=query_id) == first
         assert len(model.requests) == 1
         ran = await call.ask(ada, QUESTION, query_id=query_id, execute=True)
         assert (ran.status, ran.result.rows) == ("executed", ((3,),))
         assert len(model.requests) == 1
         await eventually(lambda: len(others.created) == 1)
     assert len(await rows("select 1 from sql_generator.memori_query_patterns")) == 1
+
+
+async def test_a_query_id_that_was_used_for_another_question_or_source_is_a_conflict(
+    service, ada, eve, shop, model, says, others
+):
+    await others.start()
+    async with service(model=model) as call:
+        source, other = await call.source(ada, shop), await call.source(ada, shop)
+        model.enqueue(says("SELECT COUNT(*) FROM orders"), says("SELECT COUNT(*) FROM customers"))
+        first = await call.ask(ada, QUESTION, data_source_id=source.data_source_id)
+        same = Generate(query_id=first.query_id, question=QUESTION)
+        for changed in (
+            same.model_copy(update={"question": "Who are our customers?"}),
+            same.model_copy(update={"data_source_id": other.data_source_id}),
+        ):
+            problem = await call.problem(GENERATE, changed, ada)
+            assert problem.type == "conflict"
+            assert "another question" in problem.detail
+        assert await call(GENERATE, same, ada) == first
+        assert len(model.requests) == 1
+        # Ids are each user's own.
+        await call.source(eve, shop)
+        assert (await call.ask(eve, "How many customers?", query_id=first.query_id)).status == "generated"
+
+
+async def test_the_same_request_twice_at_once_gets_its_rows_twice(service, ada, shop, model, says, others):
+    await others.start()
+    query_id = uuid4()
+    async with service(model=model) as call:
+        await call.source(ada, shop)
+        model.enqueue(says("SELECT COUNT(*) FROM orders"), says("SELECT COUNT(id) FROM orders"))
+        answers = await asyncio.gather(*(call.ask(ada, QUESTION, query_id=query_id, execute=True) for _ in range(2)))
+        assert len(model.requests) == 2
+        assert [answer.result.rows for answer in answers] == [((3,),), ((3,),)]
+        assert answers[0].sql == answers[1].sql
+
+
+async def test_a_call_with_too_few_arguments_goes_back_to_the_model(
+    service, ada, postgres_database, model, says, others
+):
+    await others.start()
+    connection = await asyncpg.connect(postgres_database)
+    await connection.execute("CREATE TABLE t (name text); INSERT INTO t VALUES ('A')")
+    await connection.close()
+    async with service(model=model) as call:
+        await call.source(ada, postgres_database, kind="postgres")
+        model.enqueue(says("SELECT lower() FROM t"), says("SELECT lower(name) AS name FROM t"))
+        answer = await call.ask(ada, "Which names?", execute=True)
+        assert (answer.status, answer.repairs, answer.result.rows) == ("executed", 1, (("a",),))
+
+
+@pytest.mark.parametrize("look", ["EXPLAIN QUERY PLAN SELECT id FROM orders", "PRAGMA table_info(orders)"])
+async def test_a_statement_that_is_no_query_goes_back_to_the_model(service, ada, shop, model, says, others, look):
+    await others.start()
+    async with service(model=model) as call:
+        await call.source(ada, shop)
+        model.enqueue(says(look), says("SELECT COUNT(*) FROM orders"))
+        answer = await call.ask(ada, QUESTION, execute=True)
+        assert (answer.status, answer.repairs, answer.result.rows) == ("executed", 1, ((3,),))
+        assert "must be a SELECT" in prompts(model)[1]
+
+
+async def test_a_model_that_goes_away_before_a_repair_leaves_the_reason(service, ada, shop, model, says, others):
+    await others.start()
+    async with service(model=model) as call:
+        await call.source(ada, shop)
+        model.enqueue(says("SELECT nothing FROM orders"), Status(401))
+        answer = await call.ask(ada, QUESTION)
+        assert (answer.status, answer.sql, answer.repairs) == ("failed", None, 0)
+        assert "no such column: nothing" in answer.reason
+        assert "could not repair" in answer.reason
+
+
+async def test_more_rules_than_are_shown_are_said_to_be(service, ada, shop, model, says, others):
+    await others.start()
+    async with service(model=model) as call:
+        await call.source(ada, shop)
+        model.enqueue(says("SELECT COUNT(*) FROM orders"), says("SELECT COUNT(*) FROM orders"))
+        for number in range(21):
+            if number == 20:
+                assert (await call.ask(ada, QUESTION)).degraded == ()
+            new = NewRule(rule_id=uuid4(), rule_name="r", rule_type="preference", rule_content=f"rule {number}")
+            await call(CREATE_RULE, new, ada)
+        assert (await call.ask(ada, QUESTION)).degraded == ("rules",)
+        assert prompts(model)[1].count('"content":"rule ') == prompts(model)[0].count('"content":"rule ') == 20
 
 
 async def test_the_same_request_twice_at_once_is_one_query(service, ada, shop, model, says, others, rows, eventually):
@@ -361,7 +446,7 @@ async def test_a_query_whose_table_is_gone_fails_with_the_reason(service, ada, s
 
 
 async def test_a_source_that_went_away_is_said_to_be_and_its_query_runs_when_it_is_back(
-    service, ada, shop, model, says, others
+    service, ada, shop, model, says, others, eventually
 ):
     await others.start()
     async with service(model=model) as call:
@@ -373,6 +458,8 @@ async def test_a_source_that_went_away_is_said_to_be_and_its_query_runs_when_it_
         failed = await call.ask(ada, QUESTION, execute=True)
         assert (failed.status, failed.result, failed.repairs) == ("failed", None, 0)
         assert "cannot be reached" in failed.reason
+        asked = {unchecked.query_id, failed.query_id}
+        await eventually(lambda: {memory.memory_id for _, memory in others.created} == asked)
         away.rename(shop)
         assert (await call(EXECUTE, ref(failed), ada)).result.rows == ((3,),)
 

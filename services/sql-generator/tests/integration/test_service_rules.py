@@ -6,6 +6,7 @@ from uuid import uuid4
 import nats
 
 from contracts.events import MemoryCreated, MemoryDeleted, MemoryUpdated, event
+from contracts.methods import MAX_MESSAGE_BYTES
 from contracts.sql_generator import CREATE_RULE, LIST_RULES, ListRules, NewRule
 from contracts.topology import RULES_FROM_MEMORIES
 from persistence.cursor import encode
@@ -73,6 +74,27 @@ async def test_rules_are_paged_by_priority(service, ada):
         assert len((await call(LIST_RULES, ListRules(cursor=forged), ada)).rules) == 7
         problem = await call.problem(LIST_RULES, ListRules(cursor="AAAA"), ada)
         assert (problem.type, problem.errors[0].field) == ("invalid", "cursor")
+
+
+async def test_rules_that_do_not_fit_one_message_come_in_several_pages(service, ada):
+    async with service() as call:
+        made = [await call(CREATE_RULE, rule(rule_content="規" * 9_900), ada) for _ in range(50)]
+        pages, cursor = [], None
+        while not pages or cursor is not None:
+            page = await call(LIST_RULES, ListRules(limit=50, cursor=cursor), ada)
+            assert page.rules
+            assert len(page.model_dump_json().encode()) <= MAX_MESSAGE_BYTES
+            pages.append(page.rules)
+            cursor = page.next_cursor
+        assert len(pages) == 3
+        assert [one.rule_id for page in pages for one in page] == [one.rule_id for one in reversed(made)]
+
+
+async def test_a_rule_that_fits_no_list_is_refused_and_not_kept(service, ada):
+    large = rule(conditions={"large": "x" * (MAX_MESSAGE_BYTES - 2_000)})
+    async with service() as call:
+        assert (await call.problem(CREATE_RULE, large, ada)).type == "too-large"
+        assert await listed(call, ada) == ()
 
 
 async def test_a_data_sources_rules_are_its_own_and_those_for_any(service, ada, shop):

@@ -113,13 +113,16 @@ async def test_a_connection_that_may_never_be_is_refused_by_its_field(service, a
         assert (await call(LIST_DATA_SOURCES, ListDataSources(), ada)).data_sources == ()
 
 
-async def test_in_production_sqlite_files_must_lie_in_the_configured_directory(service, ada, shop, tmp_path_factory):
+@pytest.mark.parametrize("environment", ["staging", "production"])
+async def test_but_in_development_sqlite_files_must_lie_in_the_configured_directory(
+    service, ada, shop, tmp_path_factory, environment
+):
     outside = tmp_path_factory.mktemp("outside") / "other.db"
     outside.write_bytes(shop.read_bytes())
-    async with service(environment="production") as call:
+    async with service(environment=environment) as call:
         new = RegisterDataSource(data_source_id=uuid4(), name="x", kind="sqlite", connection=str(shop))
         assert (await call.problem(REGISTER_DATA_SOURCE, new, ada)).type == "invalid"
-    async with service(environment="production", sqlite_root=shop.parent) as call:
+    async with service(environment=environment, sqlite_root=shop.parent) as call:
         assert (await call.source(ada, "shop.db")).status == "ready"
         new = RegisterDataSource(data_source_id=uuid4(), name="x", kind="sqlite", connection=str(outside))
         assert (await call.problem(REGISTER_DATA_SOURCE, new, ada)).type == "invalid"
@@ -279,3 +282,12 @@ async def test_the_services_role_sees_no_row_without_a_user(service, ada, shop, 
         assert own_role == []
         with pytest.raises(Exception, match="permission denied"):
             await rows(f"select 1 from {table}", url=stack.worker_url("sql-generator"))
+
+
+async def test_a_sync_that_takes_too_long_ends_before_its_caller_stops_waiting(service, ada, shop, monkeypatch):
+    async with service() as call:
+        source = await call.source(ada, shop)
+        monkeypatch.setattr("sql_generator.use_cases.data_sources._READ_SECONDS", 0.001)
+        late = await call(SYNC_DATA_SOURCE, DataSourceRef(data_source_id=source.data_source_id), ada)
+        assert (late.status, late.fingerprint) == ("unreachable", source.fingerprint)
+        assert "could not be read in 0.001 s" in late.status_detail

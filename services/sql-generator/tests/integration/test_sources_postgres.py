@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import time
@@ -31,6 +32,8 @@ from sql_generator.sources import (
     StatementTimedOut,
 )
 from sql_generator.sources.connect import ConnectPolicy, open_source
+from sql_generator.sources.postgres_connection import PostgresConnector
+from sql_generator.sources.postgres_url import parse_postgres_url
 
 PASSWORD = "s3cret p@ss/word"
 SHORT = Limits(seconds=2)
@@ -486,11 +489,11 @@ async def test_a_closed_port_is_unreachable() -> None:
             await open_source("postgres", url, policy=ConnectPolicy()).test()
 
 
-async def test_tls_is_required_in_production_unless_the_url_says_otherwise(source_postgres: str) -> None:
-    production = ConnectPolicy(production=True)
+async def test_tls_is_required_by_a_strict_policy_unless_the_url_says_otherwise(source_postgres: str) -> None:
+    strict = ConnectPolicy(strict=True, hosts=("127.0.0.0/8", "localhost"))
     with pytest.raises(SourceUnreachable, match="does not speak TLS"):
-        await open_source("postgres", source_postgres, policy=production).test()
-    await open_source("postgres", f"{source_postgres}?sslmode=disable", policy=production).test()
+        await open_source("postgres", source_postgres, policy=strict).test()
+    await open_source("postgres", f"{source_postgres}?sslmode=disable", policy=strict).test()
 
 
 @pytest.mark.parametrize("answer", [b"", b"N", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"N" + b"\xff" * 5_000])
@@ -506,6 +509,41 @@ async def test_a_host_that_is_no_postgres_is_unreachable(answer: bytes) -> None:
         with pytest.raises(SourceUnreachable) as caught:
             await open_source("postgres", url, policy=ConnectPolicy()).test()
     assert "hunter2" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        b"R" + struct.pack("!i", 4),
+        b"R" + struct.pack("!ii", 8, 0) + b"S" + struct.pack("!i", 6) + b"ab",
+        b"R" + struct.pack("!ii", 8, 0) + b"Z" + struct.pack("!i", 4),
+    ],
+)
+async def test_a_server_that_breaks_the_protocol_before_the_login_is_unreachable(messages: bytes) -> None:
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(8)
+        writer.write(messages)
+        await writer.drain()
+        writer.write_eof()
+
+    server = await asyncio.start_server(answer_once, "127.0.0.1", 0)
+    async with server:
+        url = f"postgresql://u:hunter2@127.0.0.1:{server.sockets[0].getsockname()[1]}/db?sslmode=disable"
+        with pytest.raises(SourceUnreachable):
+            await open_source("postgres", url, policy=ConnectPolicy()).test()
+
+
+@pytest.mark.parametrize(("password", "shown"), [("e", "the letter e"), ("secret", "the l*** e")])
+def test_only_a_password_of_some_length_is_blotted_out(password: str, shown: str) -> None:
+    connector = PostgresConnector(
+        parse_postgres_url(f"postgresql://u:{password}@h/db"),
+        hosts=(),
+        unix_sockets=False,
+        require_tls=False,
+        public_only=False,
+    )
+    said = shown.replace("***", "secret")
+    assert connector._without_password(said) == shown
 
 
 async def test_a_silent_host_is_given_up_at_the_time_limit() -> None:

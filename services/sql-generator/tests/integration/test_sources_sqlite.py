@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sql_generator.sources import Limits, Source, SourceUnreachable, StatementFailed, StatementTimedOut
+from sql_generator.sources import Limits, Source, SourceUnreachable, StatementFailed, StatementTimedOut, sqlite
 from sql_generator.sources.connect import ConnectPolicy, open_source
 
 SHORT = Limits(seconds=1)
@@ -237,3 +237,19 @@ async def test_the_worker_sees_nothing_of_our_environment(source: Source, monkey
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_statements_beyond_the_number_of_workers_wait_and_the_wait_is_in_their_time(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_WORKERS", asyncio.Semaphore(1))
+    endless = asyncio.create_task(source.execute(UNINTERRUPTIBLE, Limits(seconds=60)))
+    await _worker()
+    with pytest.raises(StatementTimedOut):
+        await source.execute("SELECT 1", Limits(seconds=0.1))
+    assert len(_workers()) == 1
+    waiting = asyncio.create_task(source.execute("SELECT 1", Limits(seconds=20)))
+    endless.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await endless
+    assert (await waiting).rows == ((1,),)

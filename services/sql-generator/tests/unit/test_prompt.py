@@ -8,7 +8,7 @@ from contracts.entity_extractor import KnownJoin, KnownUse, QuestionContext
 from contracts.memory_store import RecalledMemory
 from contracts.sql_generator import Column, DatabaseSchema, Table
 from sql_generator.generation.model import Attempt, Example, GenerationContext, RuleText
-from sql_generator.generation.prompt import INSTRUCTIONS, prompt
+from sql_generator.generation.prompt import INSTRUCTIONS, MAX_RULE_CHARS, prompt
 
 SCHEMA = DatabaseSchema(dialect="sqlite", tables=(Table(name="orders", columns=(Column(name="id", type="INTEGER"),)),))
 
@@ -60,6 +60,11 @@ def test_questions_about_one_source_share_every_stable_block():
 
     assert first.stable == second.stable
     assert first.volatile != second.volatile
+
+
+def test_a_long_rule_is_cut():
+    (shown,) = lines_of(prompt(context(rules=(rule("x" * 2_000),))).stable[2], "rules")
+    assert len(shown["content"]) == MAX_RULE_CHARS
 
 
 def test_what_is_absent_leaves_no_section_behind():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sql_generator.sources import ConnectionRejected, SourceUnreachable
-from sql_generator.sources.addresses import is_never_permitted, permitted_addresses
+from sql_generator.sources.addresses import is_never_permitted, is_public, permitted_addresses
 from sql_generator.sources.connect import ConnectPolicy, open_source
 from sql_generator.sources.postgres_url import parse_postgres_url
 
@@ -55,6 +55,37 @@ async def test_hosts_are_matched_by_name_or_by_network() -> None:
         await permitted_addresses("no-such-host.invalid", 5432, ())
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "::1", "fd00::1", "fec0::1"),
+        *("::ffff:127.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::"),
+    ],
+)
+async def test_an_address_of_a_private_network_needs_a_pattern_where_only_public_ones_are_permitted(
+    address: str,
+) -> None:
+    assert not is_public(ip_address(address))
+    with pytest.raises(ConnectionRejected, match="DATA_SOURCE_HOSTS"):
+        await permitted_addresses(address, 5432, (), public_only=True)
+    for pattern in (address, "0.0.0.0/0" if "." in address and ":" not in address else "::/0"):
+        assert await permitted_addresses(address, 5432, (pattern,), public_only=True)
+
+
+async def test_a_public_address_needs_no_pattern() -> None:
+    for address in ("8.8.8.8", "2606:4700::1111"):
+        assert await permitted_addresses(address, 5432, (), public_only=True) == (address,)
+
+
+async def test_a_strict_policy_permits_no_postgres_on_the_loopback_interface() -> None:
+    url = "postgresql://u@127.0.0.1:9/db?sslmode=disable"
+    with pytest.raises(ConnectionRejected, match="DATA_SOURCE_HOSTS"):
+        await open_source("postgres", url, policy=ConnectPolicy(strict=True)).test()
+    for policy in (ConnectPolicy(strict=True, hosts=("127.0.0.0/8",)), ConnectPolicy()):
+        with pytest.raises(SourceUnreachable, match="cannot connect"):
+            await open_source("postgres", url, policy=policy).test()
+
+
 def test_a_url_is_read_into_its_parts() -> None:
     target = parse_postgres_url("postgresql://us%40er:p%2Fw@db.example.com:6543/shop%20db?sslmode=verify-full&schema=s")
     assert (target.host, target.port, target.user, target.password) == ("db.example.com", 6543, "us@er", "p/w")
@@ -71,8 +102,9 @@ def test_a_url_is_read_into_its_parts() -> None:
     [
         ("mysql://u:hunter2@h/db", "must start with postgresql"),
         ("host=h password=hunter2", "must start with postgresql"),
-        ("postgresql://u:hunter2@h/db?options=-csuperuser", "'options' is not supported"),
-        ("postgresql://u:hunter2@h/db?sslrootcert=/etc/passwd", "'sslrootcert' is not supported"),
+        ("postgresql://u:hunter2@h/db?options=-csuperuser", "parameter that is not supported"),
+        ("postgresql://u:hunter2@h/db?sslrootcert=/etc/passwd", "parameter that is not supported"),
+        ("postgresql://u:a?hunter2=b@h/db", "parameter that is not supported"),
         ("postgresql://u:hunter2@h/db?sslmode=maybe", "sslmode must be one of"),
         ("postgresql://u:hunter2@h1,h2/db", "not a valid URL|one host"),
         ("postgresql://u:hunter2@/db", "names no host"),
@@ -114,7 +146,7 @@ def test_a_sqlite_file_must_really_lie_in_the_root(tmp_path: Path) -> None:
     (outside / "out.db").touch()
     (root / "link.db").symlink_to(outside / "out.db")
     (root / "folder").symlink_to(outside)
-    policy = ConnectPolicy(sqlite_root=root, production=True)
+    policy = ConnectPolicy(sqlite_root=root, strict=True)
     for path in ("in.db", str(root / "in.db"), "../root/in.db"):
         open_source("sqlite", path, policy=policy)
     for path in ("link.db", "folder/out.db", "../rooted/out.db", str(outside / "out.db"), "/etc/passwd", "/nowhere"):
@@ -127,10 +159,10 @@ def test_a_sqlite_file_must_really_lie_in_the_root(tmp_path: Path) -> None:
             open_source("sqlite", path, policy=policy)
 
 
-def test_without_a_root_any_file_may_be_opened_but_not_in_production(tmp_path: Path) -> None:
+def test_without_a_root_any_file_may_be_opened_but_not_under_a_strict_policy(tmp_path: Path) -> None:
     (tmp_path / "any.db").touch()
     open_source("sqlite", str(tmp_path / "any.db"), policy=ConnectPolicy())
     with pytest.raises(ConnectionRejected, match="not permitted here"):
-        open_source("sqlite", str(tmp_path / "any.db"), policy=ConnectPolicy(production=True))
+        open_source("sqlite", str(tmp_path / "any.db"), policy=ConnectPolicy(strict=True))
     with pytest.raises(ConnectionRejected, match="not a file"):
         open_source("sqlite", "/dev/zero", policy=ConnectPolicy())

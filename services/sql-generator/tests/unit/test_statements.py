@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sql_generator.domain.statements import MAX_SIGNATURE_CHARS, asks_for_change, changes_data, signature
+from sql_generator.domain.statements import MAX_SIGNATURE_CHARS, asks_for_change, changes_data, is_query, signature
+from sql_generator.guard.functions import ALLOWED
+from sql_generator.use_cases.writing import judge
 
 BASE = "SELECT c.name, COUNT(*) FROM customers AS c WHERE c.city = 'Paris' AND c.id IN (1, 2) GROUP BY c.name LIMIT 5"
 
@@ -58,7 +60,25 @@ def test_long_statements_that_differ_have_different_signatures():
 
 @pytest.mark.parametrize("sql", ["EXPLAIN SELECT 1", "PRAGMA table_info(t)", "SHOW TABLES"])
 def test_what_is_no_query_has_no_signature(sql):
+    assert not is_query(sql)
     assert signature(sql, "sqlite") is None
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "sqlite"])
+@pytest.mark.parametrize("count", range(5))
+async def test_a_call_with_any_number_of_arguments_is_judged(dialect, count):
+    arguments = ", ".join(("a", "'b'", "1", "c")[:count])
+    judged = [
+        await judge(f"SELECT {name}({arguments}) FROM t", dialect, frozenset({"t"}))
+        for name in sorted(ALLOWED[dialect].scalar)
+    ]
+    assert any(one.verdict.allowed for one in judged)
+
+
+async def test_a_call_that_only_the_engine_can_refuse_is_allowed_without_a_signature():
+    judged = await judge("SELECT lower() FROM t", "postgres", frozenset({"t"}))
+    assert judged.verdict.allowed
+    assert judged.signature is None
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Uuid,
     and_,
+    any_,
     delete,
     func,
     literal,
@@ -148,8 +149,8 @@ def _touches(ids: Collection[UUID]) -> ColumnElement[bool]:
 
 
 def _among(column: ColumnElement[UUID], ids: Collection[UUID]) -> ColumnElement[bool]:
-    # One array parameter: Postgres takes 32,767 of them, and a schema may have more columns. As a subquery it is hashed.
-    return column.in_(select(func.unnest(literal(list(ids), ARRAY(Uuid)))))
+    # One array parameter: a statement takes 32,767 of them, and a schema may have more columns than that.
+    return column == any_(literal(list(ids), ARRAY(Uuid)))
 
 
 def _of_source(key: SourceKey) -> ColumnElement[bool]:

@@ -32,7 +32,9 @@ class LearningUseCases:
         self._schemas = schemas
 
     async def executed(self, event: Event[QueryExecuted]) -> None:
-        """A query ran: what its SQL uses is counted, unless it was counted before. SQL that cannot be read teaches nothing.
+        """A query ran: what its SQL uses is counted, unless it was counted before.
+
+        SQL that cannot be read teaches nothing.
 
         Raises:
             ProblemError: sql-generator cannot answer now.

@@ -10,6 +10,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from contracts.sql_generator import SourceKind
+from sql_generator.guard.parsing import SQLGLOT_FAULTS
 
 MAX_SIGNATURE_CHARS: Final = 500
 
@@ -38,19 +39,32 @@ def signature(sql: str, dialect: SourceKind) -> str | None:
     """What queries have in common that differ in their literals, in case and in layout only; None for other statements.
 
     Literals become placeholders, a list of them one placeholder. A signature of more than 500 characters is replaced by
-    the SHA-256 of it. `sql` is a statement that parses: one the guard has rendered.
+    the SHA-256 of it. `sql` is one that the guard has rendered; it has no signature either where sqlglot cannot read
+    it, because sqlglot knows how many arguments a function takes and the guard leaves that to the engine.
     """
-    if not _QUERY.match(sql):
+    if not is_query(sql):
         return None
+    try:
+        text = _without_particulars(sql, dialect)
+    except (SqlglotError, RecursionError, *SQLGLOT_FAULTS):
+        return None
+    if len(text) <= MAX_SIGNATURE_CHARS:
+        return text
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def is_query(sql: str) -> bool:
+    """Whether a statement that the guard rendered is a query, not a look at a plan or a schema (EXPLAIN, PRAGMA …)."""
+    return _QUERY.match(sql) is not None
+
+
+def _without_particulars(sql: str, dialect: SourceKind) -> str:
     tree = sqlglot.parse_one(sql, read=dialect)
     tree = tree.transform(_without_literals)
     for identifier in tree.find_all(exp.Identifier):
         if not identifier.args.get("quoted"):
             identifier.set("this", identifier.name.lower())
-    text = tree.sql(dialect=dialect, comments=False, normalize_functions="upper")
-    if len(text) <= MAX_SIGNATURE_CHARS:
-        return text
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return tree.sql(dialect=dialect, comments=False, normalize_functions="upper")
 
 
 def _without_literals(node: exp.Expr) -> exp.Expr:

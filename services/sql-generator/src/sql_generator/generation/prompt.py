@@ -14,6 +14,7 @@ from sql_generator.generation.schema_text import left_out_text
 
 MAX_MEMORIES = 10
 MAX_MEMORY_CHARS = 200
+MAX_RULE_CHARS = 1_000
 MAX_EXAMPLES = 10
 MAX_EXAMPLE_CHARS = 2_000
 MAX_KNOWLEDGE_ITEMS = 50
@@ -70,7 +71,7 @@ def prompt(context: GenerationContext, *, schema_token_budget: int = 12_000) -> 
 
     A schema longer than `schema_token_budget` (estimated at four characters a token) is cut to the tables the question
     needs, and says what it lacks. At most ten memories, of 200 characters each, and ten examples are shown, in the
-    order given.
+    order given; rules are cut at 1,000 characters.
     """
     memories = context.memories[:MAX_MEMORIES]
     examples = context.examples[:MAX_EXAMPLES]
@@ -79,7 +80,12 @@ def prompt(context: GenerationContext, *, schema_token_budget: int = 12_000) -> 
         for number, memory in enumerate(memories, 1)
     ]
     shown_rules: list[JsonValue] = [
-        {"id": f"r{number}", "name": rule.rule_name, "type": rule.rule_type, "content": rule.rule_content}
+        {
+            "id": f"r{number}",
+            "name": rule.rule_name,
+            "type": rule.rule_type,
+            "content": cut(rule.rule_content, MAX_RULE_CHARS),
+        }
         for number, rule in enumerate(context.rules, 1)
     ]
     shown_examples: list[JsonValue] = [

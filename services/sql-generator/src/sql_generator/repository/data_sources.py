@@ -1,7 +1,9 @@
 """Data sources in Postgres."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +19,8 @@ _COLUMNS = [column for column in table.c if column.name not in {"tenant_id", "us
 ORDERED_CHARS = 16
 """How many characters of a name take part in the order of a list: as many as surely fit a cursor."""
 
+_LARGE_CHARS = 64 * 1024
+
 # A constant, as in the index: a parameter would keep the planner from it.
 _ORDER = (func.left(table.c.name, literal_column(str(ORDERED_CHARS))), table.c.data_source_id)
 
@@ -29,9 +33,19 @@ class StoredSource:
     connection: bytes
     schema_json: str | None
 
-    def schema(self) -> DatabaseSchema | None:
-        """The schema of the last sync."""
-        return DatabaseSchema.model_validate_json(self.schema_json) if self.schema_json is not None else None
+    async def schema(self) -> DatabaseSchema | None:
+        """The schema of the last sync; a large one is parsed on a thread, and the latest ones are not parsed again."""
+        if self.schema_json is None:
+            return None
+        if len(self.schema_json) < _LARGE_CHARS:
+            return _parsed(self.schema_json)
+        return await asyncio.to_thread(_parsed, self.schema_json)
+
+
+# By the text itself: the fingerprint leaves out samples and comments, and two users may have sources of one id.
+@lru_cache(maxsize=32)
+def _parsed(schema_json: str) -> DatabaseSchema:
+    return DatabaseSchema.model_validate_json(schema_json)
 
 
 async def add(

@@ -28,12 +28,15 @@ _NEVER = tuple(
 _NAT64 = ip_network("64:ff9b::/96")
 
 
-async def permitted_addresses(host: str, port: int, patterns: Sequence[str]) -> tuple[str, ...]:
+async def permitted_addresses(
+    host: str, port: int, patterns: Sequence[str], *, public_only: bool = False
+) -> tuple[str, ...]:
     """The addresses of a host, every one of them checked; connect to these, never to the name again.
 
     `patterns` are globs on the host's name (`*.example.com`) or networks that every address must be in
-    (`10.0.0.0/8`); with none, every host is permitted. Link-local, metadata, multicast and unspecified addresses
-    never are. Raises `ConnectionRejected`, or `SourceUnreachable` where the name does not resolve.
+    (`10.0.0.0/8`); with none, every host is permitted, or with `public_only` those whose addresses are all of the
+    Internet. Link-local, metadata, multicast and unspecified addresses never are. Raises `ConnectionRejected`, or
+    `SourceUnreachable` where the name does not resolve.
     """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -45,7 +48,16 @@ async def permitted_addresses(host: str, port: int, patterns: Sequence[str]) -> 
         raise ConnectionRejected("the host has an address that data sources may not use")
     if patterns and not any(_matches(pattern, host, parsed) for pattern in patterns):
         raise ConnectionRejected("the host is not among the hosts that data sources may use")
+    if public_only and not patterns and not all(is_public(address) for address in parsed):
+        raise ConnectionRejected(
+            "the host has an address in a private network; the operator can permit it in DATA_SOURCE_HOSTS"
+        )
     return addresses
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether the address is one of the Internet, whichever way an IPv4 address is wrapped in IPv6."""
+    return all(form.is_global and not getattr(form, "is_site_local", False) for form in _forms(address))
 
 
 def is_never_permitted(address: IPv4Address | IPv6Address) -> bool:

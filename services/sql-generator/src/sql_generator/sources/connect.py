@@ -16,17 +16,17 @@ class ConnectPolicy:
     """What data sources may connect to.
 
     - `hosts`: globs on host names or networks (see `addresses.permitted_addresses`); empty permits every host but the
-      addresses that never are.
+      addresses that never are, and only hosts of the Internet where it is `strict`.
     - `sqlite_root`: the directory SQLite files must really lie in, symbolic links followed; without one any file may
-      be opened, and none in production.
+      be opened, and none where it is `strict`.
     - `unix_sockets`: whether PostgreSQL may be reached through a socket file.
-    - `production`: TLS is required where the URL does not say otherwise.
+    - `strict`: for anything but development. TLS is required, too, where the URL does not say otherwise.
     """
 
     hosts: tuple[str, ...] = ()
     sqlite_root: Path | None = None
     unix_sockets: bool = False
-    production: bool = False
+    strict: bool = False
 
 
 def open_source(kind: SourceKind, connection: str, *, policy: ConnectPolicy) -> Source:
@@ -42,9 +42,10 @@ def open_source(kind: SourceKind, connection: str, *, policy: ConnectPolicy) -> 
                     parse_postgres_url(connection),
                     hosts=policy.hosts,
                     unix_sockets=policy.unix_sockets,
-                    require_tls=policy.production,
+                    require_tls=policy.strict,
+                    public_only=policy.strict,
                 )
             )
         case "sqlite":
             root = policy.sqlite_root
-            return SqliteSource(permitted_file(connection, root, any_file=root is None and not policy.production))
+            return SqliteSource(permitted_file(connection, root, any_file=root is None and not policy.strict))

@@ -1,4 +1,7 @@
-"""Connections to a PostgreSQL that belongs to someone else: to checked addresses, bounded in time and in bytes."""
+"""Connections to a PostgreSQL that belongs to someone else: to checked addresses, bounded in time and in bytes.
+
+Bytes are bounded from the login on; until then time alone is (`CONNECT_SECONDS`), as asyncpg has no way in before.
+"""
 
 import asyncio
 import ssl
@@ -20,6 +23,9 @@ CLOSE_SECONDS: Final = 1.0
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 _READ_ALL_DATA_SINCE: Final = 14
 _DRIVER_ERRORS: Final = (pg.PostgresError, pg.InterfaceError, pg.InternalClientError)
+# What asyncpg lets escape when a server's messages come in another order, or hold something else, than they should.
+_BROKEN_SERVER: Final = (AttributeError, LookupError, AssertionError, EOFError, TypeError)
+_LEAST_PASSWORD_CHARS: Final = 4
 
 
 class ByteMeter(asyncio.Protocol):
@@ -69,12 +75,19 @@ class PostgresConnector:
     """Makes fresh read-only connections to one target."""
 
     def __init__(
-        self, target: PostgresTarget, *, hosts: tuple[str, ...], unix_sockets: bool, require_tls: bool
+        self,
+        target: PostgresTarget,
+        *,
+        hosts: tuple[str, ...],
+        unix_sockets: bool,
+        require_tls: bool,
+        public_only: bool,
     ) -> None:
         if target.is_unix_socket and not unix_sockets:
             raise ConnectionRejected("connection: Unix sockets are not permitted here")
         self.target = target
         self._hosts = hosts
+        self._public_only = public_only
         self._sslmode = target.sslmode or ("require" if require_tls else "prefer")
 
     @asynccontextmanager
@@ -110,7 +123,9 @@ class PostgresConnector:
             async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
                 if self.target.is_unix_socket:
                     return await self._connect_to([self.target.host], seconds, tls=False)
-                addresses = await permitted_addresses(self.target.host, self.target.port, self._hosts)
+                addresses = await permitted_addresses(
+                    self.target.host, self.target.port, self._hosts, public_only=self._public_only
+                )
                 try:
                     return await self._connect_to(list(addresses), seconds, tls=self._sslmode != "disable")
                 except ConnectionError as error:
@@ -126,6 +141,8 @@ class PostgresConnector:
             raise SourceUnreachable(reason) from None
         except (*_DRIVER_ERRORS, ValueError) as error:
             raise SourceUnreachable(self._without_password(str(error))) from None
+        except _BROKEN_SERVER:
+            raise SourceUnreachable("the server does not speak the protocol of PostgreSQL") from None
 
     async def _connect_to(self, hosts: list[str], seconds: float, *, tls: bool) -> asyncpg.Connection:
         # Every parameter is given, because asyncpg fills gaps from our own environment and home directory.
@@ -183,7 +200,8 @@ class PostgresConnector:
 
     def _without_password(self, message: str) -> str:
         password = self.target.password
-        return message.replace(password, "***") if password else message
+        # Shorter ones occur in any message: to blot them out would only show which letters they are.
+        return message.replace(password, "***") if len(password) >= _LEAST_PASSWORD_CHARS else message
 
 
 def _install_meter(connection: asyncpg.Connection) -> ByteMeter:

@@ -13,7 +13,7 @@ from sql_generator.sources.identifiers import quoted
 from sql_generator.sources.postgres_connection import ByteMeter
 from sql_generator.sources.samples import MAX_DISTINCT, MAX_LENGTH, ROWS_SCANNED, kept_samples, may_be_sampled
 
-INTROSPECTION_SECONDS: Final = 60.0
+INTROSPECTION_SECONDS: Final = 40.0
 SAMPLING_SECONDS: Final = 20.0
 SAMPLE_TIMEOUT_MS: Final = 2_000
 MAX_COMMENT: Final = 500

@@ -45,8 +45,10 @@ def parse_postgres_url(url: str) -> PostgresTarget:
         raise ConnectionRejected("connection: must start with postgresql://")
     if parts.fragment:
         raise ConnectionRejected("connection: has an unescaped # (write it as %23)")
-    if unknown := sorted(query.keys() - _PARAMETERS):
-        raise ConnectionRejected(f"connection: the parameter {unknown[0]!r} is not supported")
+    if query.keys() - _PARAMETERS:
+        # Its name is not quoted: after an unescaped ? in the password it is a part of it.
+        supported = ", ".join(sorted(_PARAMETERS))
+        raise ConnectionRejected(f"connection: has a parameter that is not supported (supported are {supported})")
     host = query.get("host") or unquote(parts.hostname or "")
     user = query.get("user") or unquote(parts.username or "")
     if not host:

@@ -3,10 +3,12 @@
 SQLite looks for an interrupt between steps of its program only: one `trim` or `instr` of long strings runs for minutes
 and stops for neither `interrupt()` nor a progress handler, and a thread cannot be ended. A process can, and with it go
 its memory, its file descriptors and whatever a hostile file did to it. Starting one takes about 40 ms.
+There are at most two for each core: further statements wait, which counts towards their time.
 """
 
 import asyncio
 import json
+import os
 import stat
 import sys
 import time
@@ -17,11 +19,12 @@ from typing import Any, Final, Literal
 from contracts.sql_generator import DatabaseSchema, QueryResult, ResultColumn
 from sql_generator.sources import ConnectionRejected, Limits, SourceUnreachable, StatementFailed, StatementTimedOut
 
-INTROSPECTION: Final = Limits(seconds=60.0)
+INTROSPECTION: Final = Limits(seconds=40.0)
 TEST: Final = Limits(seconds=10.0)
 GRACE_SECONDS: Final = 0.5
 MAX_OUTPUT_BYTES: Final = 32 * 1024 * 1024
 _CHUNK: Final = 256 * 1024
+_WORKERS: Final = asyncio.Semaphore(2 * (os.cpu_count() or 1))
 
 
 def permitted_file(path: str, root: Path | None, *, any_file: bool) -> Path:
@@ -100,7 +103,8 @@ class SqliteSource:
         }
         try:
             async with asyncio.timeout(limits.seconds + GRACE_SECONDS):
-                output, status = await _answer(json.dumps(request).encode())
+                async with _WORKERS:
+                    output, status = await _answer(json.dumps(request).encode())
         except TimeoutError:
             raise StatementTimedOut(f"the statement was stopped after {limits.seconds:g} s") from None
         try:

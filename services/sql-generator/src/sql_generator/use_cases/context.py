@@ -61,9 +61,10 @@ class ContextGatherer:
     async def gather(self, question: str, data_source_id: UUID, owner: Identity) -> Gathered:
         """The context of a question about a data source."""
         if not self._recall:
-            return Gathered(rules=await self._rules(data_source_id, owner))
+            found, are_all = await self._rules(data_source_id, owner)
+            return Gathered(rules=found, missing=() if are_all else ("rules",))
         asked = ContextOf(question=question, data_source_id=data_source_id)
-        (embedding, recalled, examples), found, knowledge = await asyncio.gather(
+        (embedding, recalled, examples), (found, are_all), knowledge = await asyncio.gather(
             self._remembered(question, data_source_id, owner),
             self._rules(data_source_id, owner),
             self._part("knowledge", self._rpc.call(CONTEXT, asked, owner, timeout_seconds=_PART_SECONDS)),
@@ -72,6 +73,7 @@ class ContextGatherer:
             *(["embeddings"] if embedding is None or (recalled is not None and recalled.degraded) else []),
             *(["memories"] if recalled is None else []),
             *(["knowledge"] if knowledge is None else []),
+            *([] if are_all else ["rules"]),
         ]
         rule_ids = {rule.rule_id for rule in found}
         return Gathered(
@@ -116,9 +118,11 @@ class ContextGatherer:
         )
         return embedding, recalled, examples
 
-    async def _rules(self, data_source_id: UUID, owner: Identity) -> tuple[Rule, ...]:
+    async def _rules(self, data_source_id: UUID, owner: Identity) -> tuple[tuple[Rule, ...], bool]:
+        """The most important rules, and whether they are all that apply."""
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            return tuple(await rules.applicable(transaction, owner, data_source_id, limit=_MAX_RULES))
+            found = await rules.applicable(transaction, owner, data_source_id, limit=_MAX_RULES + 1)
+        return tuple(found[:_MAX_RULES]), len(found) <= _MAX_RULES
 
     async def _examples(
         self, question: str, data_source_id: UUID, owner: Identity, embedding: Embedding | None

@@ -1,5 +1,6 @@
 """Registering, reading, syncing and deleting data sources."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -26,6 +27,9 @@ from sql_generator.repository import data_sources
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.sources import ConnectionRejected, SourceError, SourceUnreachable
 from sql_generator.sources.fingerprint import fingerprint
+
+# Introspection and the look at the login together, so that a sync ends before the gateway stops waiting for it.
+_READ_SECONDS = 45.0
 
 
 class DataSourceUseCases:
@@ -111,7 +115,7 @@ class DataSourceUseCases:
     async def get_schema(self, request: GetSchema, owner: Identity) -> SchemaPage:
         """One page of the schema as it was at the last sync."""
         stored = await self.stored(request.data_source_id, owner)
-        schema = stored.schema()
+        schema = await stored.schema()
         if schema is None or stored.source.fingerprint is None:
             raise conflict("the data source has not been synced yet")
         tables, next_offset = tables_from(schema.tables, request.offset)
@@ -147,9 +151,12 @@ class DataSourceUseCases:
         Raises:
             SourceError: the source cannot be read.
         """
-        async with self._connections.stored_source(stored, owner) as source:
-            schema = await source.introspect()
-            warnings = await source.role_warnings()
+        try:
+            async with asyncio.timeout(_READ_SECONDS), self._connections.stored_source(stored, owner) as source:
+                schema = await source.introspect()
+                warnings = await source.role_warnings()
+        except TimeoutError:
+            raise SourceUnreachable(f"the schema could not be read in {_READ_SECONDS:g} s") from None
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             kept = await data_sources.set_synced(
                 transaction,

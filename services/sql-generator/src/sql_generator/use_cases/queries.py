@@ -1,5 +1,6 @@
 """Answering questions with SQL, and running it."""
 
+import asyncio
 import math
 from contextlib import AsyncExitStack
 from uuid import UUID
@@ -37,6 +38,8 @@ QUERIES = Counter("memori_queries_total", "Questions by what came of them", ("st
 
 _MEMORY_CHARS = 200
 _RETRY_SECONDS = 5
+# From the request to the answer, so that it comes before whoever asked stops waiting.
+_SECONDS = 80.0
 
 
 class QueryUseCases:
@@ -60,11 +63,11 @@ class QueryUseCases:
 
     async def generate(self, request: Generate, owner: Identity) -> Answer:
         """SQL for a question, run when that was asked for. The same query id again gets the answer it got."""
-        query = await self._find(request.query_id, owner)
-        if query is not None and query.answer is not None:
-            return await self._again(query, query.answer, owner, execute=request.execute)
+        deadline = asyncio.get_running_loop().time() + _SECONDS
+        if (earlier := await self._earlier(request, owner)) is not None:
+            return earlier
         stored = await self._source(request.data_source_id, owner)
-        schema = stored.schema() or await self._first_schema(stored, owner)
+        schema = await stored.schema() or await self._first_schema(stored, owner)
         if request.conversation_id is not None:
             await self._gatherer.require_conversation(request.conversation_id, owner)
         gathered = await self._gatherer.gather(request.question, stored.source.data_source_id, owner)
@@ -79,7 +82,7 @@ class QueryUseCases:
         try:
             async with AsyncExitStack() as stack:
                 source = await self._opened(stack, stored, owner)
-                written = await self._writer.write(context, source, execute=request.execute)
+                written = await self._writer.write(context, source, execute=request.execute, deadline=deadline)
         except ModelUnavailable as error:
             await self._keep_unanswered(request, stored, gathered, str(error), owner)
             retry_after = math.ceil(error.retry_after) if error.retry_after else _RETRY_SECONDS
@@ -88,7 +91,9 @@ class QueryUseCases:
         QUERIES.labels(answer.status).inc()
         if self._recorder is not None and not await self._recorder.question(_pattern(answer, written, gathered), owner):
             # The same request came twice, and the other one was faster: both get the same answer.
-            return await self._stored_answer(request.query_id, owner)
+            if (earlier := await self._earlier(request, owner)) is None:
+                raise not_found("query_id", "query")
+            return earlier
         return answer
 
     async def execute(self, request: QueryRef, owner: Identity) -> Answer:
@@ -130,6 +135,21 @@ class QueryUseCases:
             status=query.status,
         )
 
+    async def _earlier(self, request: Generate, owner: Identity) -> Answer | None:
+        """The answer that this query id got, with rows when they are asked for; None when it has none yet.
+
+        Raises:
+            ProblemError: the id was used for another question, or for the same one of another source (`conflict`).
+        """
+        query = await self._find(request.query_id, owner)
+        if query is None:
+            return None
+        if query.question != request.question or request.data_source_id not in {None, query.data_source_id}:
+            raise conflict("this query id was used for another question")
+        if query.answer is None:
+            return None
+        return await self._again(query, query.answer, owner, execute=request.execute)
+
     async def _again(self, query: StoredQuery, answer: Answer, owner: Identity, *, execute: bool) -> Answer:
         # Rows are not kept, so whoever asks for them again has the statement run again.
         if execute and answer.status in {"generated", "executed"}:
@@ -138,7 +158,7 @@ class QueryUseCases:
 
     async def _run(self, query: StoredQuery, sql: str, owner: Identity) -> Run:
         stored = await self._sources.stored(query.data_source_id, owner)
-        schema = stored.schema() or await self._first_schema(stored, owner)
+        schema = await stored.schema() or await self._first_schema(stored, owner)
         # What passed once is judged again: tables may have gone, and the guard may have learned.
         judgement = await judge(sql, schema.dialect, frozenset(table.name for table in schema.tables))
         if not judgement.verdict.allowed:
@@ -168,12 +188,6 @@ class QueryUseCases:
     async def _find(self, query_id: UUID, owner: Identity) -> StoredQuery | None:
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             return await patterns.find(transaction, owner, query_id)
-
-    async def _stored_answer(self, query_id: UUID, owner: Identity) -> Answer:
-        query = await self._find(query_id, owner)
-        if query is None or query.answer is None:
-            raise not_found("query_id", "query")
-        return query.answer
 
     async def _keep_unanswered(
         self, request: Generate, stored: StoredSource, gathered: Gathered, reason: str, owner: Identity

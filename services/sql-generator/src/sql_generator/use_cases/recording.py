@@ -35,7 +35,7 @@ class Recorder:
             if answer.sql is not None:
                 events.append(QueryGenerated(**ids))
                 await rules.count_applications(transaction, owner, [used.rule_id for used in answer.rules], now)
-            if answer.status in {"generated", "executed"}:
+                # Also where the source was away: the query can be run again, and this is not.
                 remembered = CreateMemories(memories=(interaction(answer),))
                 await self._outbox.command(transaction, CREATE, remembered, owner)
             if answer.status == "executed":

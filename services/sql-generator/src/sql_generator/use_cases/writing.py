@@ -1,12 +1,13 @@
 """Writing SQL for a question: the model drafts, the guard and the source check, errors go back to the model twice."""
 
 import asyncio
+import math
 from dataclasses import dataclass, replace
 
 from prometheus_client import Counter
 
 from contracts.sql_generator import QueryResult, QueryStatus, SourceKind
-from sql_generator.domain.statements import asks_for_change, changes_data, signature
+from sql_generator.domain.statements import asks_for_change, changes_data, is_query, signature
 from sql_generator.generation.model import (
     Attempt,
     Draft,
@@ -31,6 +32,8 @@ MAX_REPAIRS = 2
 _WRITING_SECONDS = 50.0
 _EXPLAIN = Limits(seconds=10.0)
 _SHOWN_SQL = 200
+_LEAST_SECONDS = 0.1
+_NO_QUERY = "the answer must be a SELECT; EXPLAIN, PRAGMA, SHOW and DESCRIBE answer no question"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +79,32 @@ class Writer:
         """The name of the model that writes."""
         return self._model.name
 
-    async def write(self, context: GenerationContext, source: Source | None, *, execute: bool) -> Written:
-        """SQL for the question of `context`, run when `execute` says so.
+    async def write(
+        self, context: GenerationContext, source: Source | None, *, execute: bool, deadline: float
+    ) -> Written:
+        """SQL for the question of `context`, run when `execute` says so, all of it by `deadline` (of the loop's clock).
 
-        Without a source, because it cannot be opened now, statements are neither explained nor run.
+        Without a source, because it cannot be opened now, statements are neither explained nor run. A model that goes
+        away before a repair leaves the question failed, for the reason that was to be repaired.
 
         Raises:
             ModelUnavailable: there is no answer to be had now.
         """
-        deadline = asyncio.get_running_loop().time() + _WRITING_SECONDS
+        drafted_by = min(asyncio.get_running_loop().time() + _WRITING_SECONDS, deadline)
         attempts: list[Attempt] = []
         written = Written("failed")
         for repairs in range(MAX_REPAIRS + 1):
             try:
-                draft = await self._draft(replace(context, attempts=tuple(attempts)), deadline)
+                draft = await self._draft(replace(context, attempts=tuple(attempts)), drafted_by)
             except ModelAnswerInvalid as error:
                 written = Written("failed", repairs=repairs, reason=f"the model's answer could not be read: {error}")
                 attempts.append(Attempt(sql="", error=str(error)))
+            except ModelUnavailable as error:
+                if not attempts:
+                    raise
+                return replace(written, reason=f"{written.reason}; the model could not repair it: {error}")
             else:
-                written, attempt = await self._check(draft, context, source, execute=execute)
+                written, attempt = await self._check(draft, context, source, execute=execute, deadline=deadline)
                 written = replace(written, repairs=repairs)
                 if attempt is None:
                     break
@@ -108,18 +118,21 @@ class Writer:
             async with asyncio.timeout_at(deadline):
                 return await self._model.draft(context)
         except TimeoutError:
-            raise ModelUnavailable(f"{self._model.name}: no usable statement in {_WRITING_SECONDS:g} s") from None
+            raise ModelUnavailable(f"{self._model.name}: no usable statement in time") from None
 
     async def _check(
-        self, draft: Draft, context: GenerationContext, source: Source | None, *, execute: bool
+        self, draft: Draft, context: GenerationContext, source: Source | None, *, execute: bool, deadline: float
     ) -> tuple[Written, Attempt | None]:
         """What the draft comes to, and what the model is to repair, if that may help."""
         if draft.sql is None:
             return _declined(draft, context.question), None
         relations = frozenset(table.name for table in context.schema.tables)
         judgement = await judge(draft.sql, context.schema.dialect, relations)
+        if judgement.verdict.allowed and not is_query(judgement.verdict.sql):
+            failed = Written("failed", draft=draft, reason=f"the model's statement is no query: {_NO_QUERY}")
+            return failed, Attempt(sql=judgement.verdict.sql, error=_NO_QUERY)
         if judgement.verdict.allowed:
-            return await self._try(draft, judgement, source, execute=execute)
+            return await self._try(draft, judgement, source, execute=execute, deadline=deadline)
         reason = judgement.verdict.reason
         if judgement.changes:
             shown = one_line(draft.sql[:_SHOWN_SQL])
@@ -128,12 +141,12 @@ class Writer:
         return failed, Attempt(sql=draft.sql, error=f"refused: {reason}")
 
     async def _try(
-        self, draft: Draft, judgement: Judgement, source: Source | None, *, execute: bool
+        self, draft: Draft, judgement: Judgement, source: Source | None, *, execute: bool, deadline: float
     ) -> tuple[Written, Attempt | None]:
         sql = judgement.verdict.sql
         try:
             if source is not None:
-                await source.explain(sql, _EXPLAIN)
+                await source.explain(sql, _until(deadline, _EXPLAIN))
         except StatementFailed as error:
             failed = Written("failed", draft=draft, reason=f"the statement is not valid: {error.detail}")
             return failed, Attempt(sql=sql, error=error.detail)
@@ -142,22 +155,27 @@ class Writer:
         written = Written("generated", draft=draft, judgement=judgement, is_explained=source is not None)
         if not execute:
             return written, None
-        ran = await self.run(sql, source)
+        ran = await self.run(sql, source, deadline=deadline)
         if ran.error is None:
             return replace(written, status="executed", run=ran), None
         failed = replace(written, status="failed", run=ran, reason=ran.error)
         return failed, Attempt(sql=sql, error=ran.error) if ran.is_statements_fault else None
 
-    async def run(self, sql: str, source: Source | None) -> Run:
-        """Run a statement that the guard rendered, within the limits."""
+    async def run(self, sql: str, source: Source | None, *, deadline: float = math.inf) -> Run:
+        """Run a statement that the guard rendered, within the limits and by the deadline."""
         if source is None:
             return Run(error="the data source cannot be reached")
         try:
-            return Run(result=await source.execute(sql, self._limits))
+            return Run(result=await source.execute(sql, _until(deadline, self._limits)))
         except StatementFailed as error:
             return Run(error=error.detail, is_statements_fault=True)
         except (SourceUnreachable, StatementTimedOut) as error:
             return Run(error=error.detail)
+
+
+def _until(deadline: float, limits: Limits) -> Limits:
+    left = deadline - asyncio.get_running_loop().time()
+    return replace(limits, seconds=max(_LEAST_SECONDS, min(limits.seconds, left)))
 
 
 async def judge(sql: str, dialect: SourceKind, relations: frozenset[str]) -> Judgement:
