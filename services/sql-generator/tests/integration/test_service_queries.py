@@ -382,10 +382,10 @@ async def test_a_model_that_goes_away_before_a_repair_leaves_the_reason(service,
     await others.start()
     async with service(model=model) as call:
         await call.source(ada, shop)
-        model.enqueue(says("SELECT nothing FROM orders"), Status(401))
+        model.enqueue(says("SELECT absent FROM orders"), Status(401))
         answer = await call.ask(ada, QUESTION)
         assert (answer.status, answer.sql, answer.repairs) == ("failed", None, 0)
-        assert "no such column: nothing" in answer.reason
+        assert "no such column: absent" in answer.reason
         assert "could not repair" in answer.reason
 
 
