@@ -20,9 +20,35 @@ from memori_cli.local.stack import LocalStack
 from memory_store.domain import analyzer
 from memory_store.repository.search import statement
 
-SUBJECTS = ["revenue", "churn", "orders", "returns", "margin", "stock", "shipping", "customers", "discounts", "campaigns", "suppliers", "invoices"]
+SUBJECTS = [
+    "revenue",
+    "churn",
+    "orders",
+    "returns",
+    "margin",
+    "stock",
+    "shipping",
+    "customers",
+    "discounts",
+    "campaigns",
+    "suppliers",
+    "invoices",
+]
 VERBS = ["grew", "fell", "doubled", "stalled", "recovered", "peaked", "shrank", "shifted", "spread", "slowed"]
-PLACES = ["Spain", "France", "Norway", "Japan", "Brazil", "Kenya", "Canada", "Poland", "Vietnam", "Chile", "Ghana", "Italy"]
+PLACES = [
+    "Spain",
+    "France",
+    "Norway",
+    "Japan",
+    "Brazil",
+    "Kenya",
+    "Canada",
+    "Poland",
+    "Vietnam",
+    "Chile",
+    "Ghana",
+    "Italy",
+]
 REASONS = (
     "because the summer campaign started late",
     "after the new warehouse opened",

@@ -1,6 +1,7 @@
 """The types every message is made of."""
 
 import math
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
@@ -54,7 +55,15 @@ TenantId: TypeAlias = Annotated[Text, Field(min_length=1, max_length=255)]
 Tag: TypeAlias = Annotated[Text, Field(min_length=1, max_length=100)]
 Name: TypeAlias = Annotated[Text, Field(min_length=1, max_length=500)]
 
-UtcTime: TypeAlias = AwareDatetime
+
+def _utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None
+
+
+UtcTime: TypeAlias = Annotated[AwareDatetime, AfterValidator(_utc)]
 """A point in time with its offset; stored as UTC."""
 
 Vector: TypeAlias = Annotated[bytes, WithJsonSchema({"type": "string", "contentEncoding": "base64url"})]

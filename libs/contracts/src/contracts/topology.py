@@ -50,7 +50,8 @@ class Durable:
     """A durable pull consumer of one service; times in seconds.
 
     Consumers say that they are at work three times an `ack_wait`, so it need not be as long as the work: it is how
-    long the events of a crashed instance wait for another.
+    long the events of a crashed instance wait for another. An event that fails `max_failures` times by its own fault
+    becomes a dead letter; one whose dependencies are away waits, up to `max_deliver` deliveries.
     """
 
     service: str
@@ -58,7 +59,8 @@ class Durable:
     events: tuple[type[EventData], ...]
     batch: int = 1
     ack_wait: float = 15.0
-    max_deliver: int = 20
+    max_failures: int = 20
+    max_deliver: int = 10_000
     max_ack_pending: int = 1_000
 
     @property

@@ -56,6 +56,7 @@ def test_json_nested_too_deep_is_refused():
         ("context_tags", ["x"] * 51),
         ("conversation_id", "not-a-uuid"),
         ("expires_at", "2026-01-01T00:00:00"),
+        ("expires_at", "9999-12-31T23:59:59-14:00"),
     ],
 )
 def test_a_memory_that_breaks_a_limit_names_the_field(field, value):

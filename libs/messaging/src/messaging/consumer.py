@@ -1,6 +1,7 @@
 """Durable consumption: each message of a batch is acknowledged, delivered again later, or kept as a dead letter."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -78,7 +79,9 @@ class Consumer:
                             await self._finish(batch)
             except (ConsumerMissing, NatsError, OSError) as error:
                 _log.warning("cannot_consume", consumer=self._durable.name, error=str(error) or type(error).__name__)
-                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:  # noqa: BLE001  # logged, and what is not settled is delivered again
+                _log.exception("consumer_interrupted", consumer=self._durable.name)
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def ping(self) -> None:
         """Raise when the server does not have the durable consumer."""
@@ -110,7 +113,8 @@ class Consumer:
                 await self._handler(deliveries)
         except Exception as error:  # noqa: BLE001  # every failure is settled below, none is dropped
             rest = [delivery for delivery in deliveries if not delivery.settled]
-            if len(rest) > 1:
+            # A dependency that is away is away for each of them: asking it once more for every one does not help.
+            if len(rest) > 1 and not _is_passing(error):
                 for delivery in rest:
                     await self._handle([delivery])
             else:
@@ -138,10 +142,12 @@ class Consumer:
         """Have it delivered again after a growing delay, or keep it as a dead letter."""
         delivery.settled = True
         deliveries = delivery.message.metadata.num_delivered or 1
-        if _is_permanent(error) or deliveries >= self._durable.max_deliver - 1:
+        if _is_permanent(error) or (not _is_passing(error) and deliveries >= self._durable.max_failures):
             await self._bury(delivery.message, f"{type(error).__name__}: {error}")
             return
-        delay = error.delay if isinstance(error, RetryLater) and error.delay is not None else backoff(deliveries)
+        delay = backoff(deliveries)
+        if isinstance(error, RetryLater) and error.delay is not None and math.isfinite(error.delay):
+            delay = min(max(error.delay, 0.0), _MAX_DELAY)
         if not isinstance(error, RetryLater | ProblemError):
             _log.warning("event_failed", consumer=self._durable.name, exc_info=error)
         await self._settle(lambda: delivery.message.nak(delay=delay))
@@ -198,6 +204,11 @@ def each(handler: Callable[[Event[Any]], Awaitable[None]]) -> Handler:
 def backoff(deliveries: int) -> float:
     """Seconds until the next delivery: doubling from half a second to five minutes, with jitter."""
     return min(0.5 * 2.0 ** min(deliveries - 1, 12), _MAX_DELAY) * random.uniform(0.8, 1.2)  # noqa: S311  # jitter
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether it is not the event's fault: something it needs is away, busy or slow."""
+    return isinstance(error, RetryLater) or problem_of(error).type in {"unavailable", "timeout", "limit-exceeded"}
 
 
 def _is_permanent(error: BaseException) -> bool:

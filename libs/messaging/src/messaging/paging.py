@@ -1,6 +1,7 @@
 """Lists that have to fit one reply."""
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate, takewhile
 from typing import Final, TypeVar
 
 from contracts.base import Message
@@ -16,14 +17,17 @@ ROOM_BYTES: Final = MAX_MESSAGE_BYTES - _ENVELOPE_BYTES
 
 
 def fitting(items: Iterable[MessageT], *, reserved: int = 0) -> tuple[MessageT, ...]:
-    """As many of the items, from the first on, as fit one reply beside `reserved` bytes of something else."""
+    """The items that fit one reply beside `reserved` bytes of something else, those further ahead first.
+
+    One that is too large for what room is left is passed over, so that it does not hide those behind it.
+    """
     room = ROOM_BYTES - reserved
     taken: list[MessageT] = []
     for item in items:
-        room -= _size(item) + 1
-        if room < 0:
-            break
-        taken.append(item)
+        size = _size(item) + 1
+        if size <= room:
+            taken.append(item)
+            room -= size
     return tuple(taken)
 
 
@@ -36,7 +40,8 @@ def page(found: Sequence[MessageT], limit: int) -> tuple[tuple[MessageT, ...], M
     Raises:
         ProblemError: `too-large`, the first item fits no reply: a page without it would end the list unseen.
     """
-    items = fitting(found[:limit])
+    sizes = accumulate(_size(item) + 1 for item in found[:limit])
+    items = tuple(item for item, _ in takewhile(lambda pair: pair[1] <= ROOM_BYTES, zip(found, sizes, strict=False)))
     if found and not items:
         raise _too_large()
     return items, items[-1] if len(items) < len(found) else None

@@ -12,8 +12,8 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from opentelemetry.trace import SpanKind
+from pydantic import ValidationError
 from sqlalchemy import Row, delete, func, select, text, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.methods import DEADLINE, PROBLEM
@@ -52,7 +52,7 @@ class Relay:
         while True:
             try:
                 await self._run_while_leading()
-            except* (SQLAlchemyError, NatsError, OSError, TimeoutError) as errors:
+            except* Exception as errors:  # noqa: BLE001  # whatever it is, what waits must be tried again
                 _log.warning("relay_interrupted", errors=[type(error).__name__ for error in errors.exceptions])
             await asyncio.sleep(_POLL_SECONDS)
 
@@ -158,7 +158,7 @@ class Relay:
                 )
             if reply.headers and PROBLEM in reply.headers:
                 refused = Problem.model_validate_json(reply.data)
-        except (NatsError, NoRespondersError, TimeoutError) as error:
+        except (NatsError, NoRespondersError, TimeoutError, ValidationError) as error:
             await self._postpone(row, type(error).__name__)
             return
         if refused is not None and refused.is_transient:

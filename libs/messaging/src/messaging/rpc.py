@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from faststream.nats import NatsBroker, NatsMessage, NatsResponse
@@ -12,6 +13,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from opentelemetry.trace import SpanKind
+from pydantic import ValidationError
 
 from contracts.base import Message
 from contracts.identity import Identity
@@ -51,9 +53,9 @@ class RpcClient:
             ProblemError: the service answered with a problem, nobody could be asked (`unavailable`), or nobody answered
                 before the time was up (`timeout`).
         """
-        return method.reply.model_validate_json(
-            await self.forward(method, request, identity, timeout_seconds=timeout_seconds)
-        )
+        body = await self.forward(method, request, identity, timeout_seconds=timeout_seconds)
+        with _understood(method.service):
+            return method.reply.model_validate_json(body)
 
     async def forward(
         self,
@@ -72,7 +74,8 @@ class RpcClient:
             tracing.carry(headers)
             message = await self._request(method.subject, body, headers, timeout_seconds)
             if message.headers and PROBLEM in message.headers:
-                raise ProblemError(Problem.model_validate_json(message.data))
+                with _understood(method.service):
+                    raise ProblemError(Problem.model_validate_json(message.data))
             reply: bytes = message.data
             return reply
 
@@ -94,6 +97,15 @@ class RpcClient:
             except (NatsError, OSError) as error:
                 raise ProblemError(problem("unavailable", "messaging is away", retry_after=2)) from error
         raise ProblemError(problem("unavailable", reason, retry_after=2))
+
+
+@contextmanager
+def _understood(service: str) -> Iterator[None]:
+    """What another service got wrong must not look like the caller's mistake."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ProblemError(problem("failed", f"{service} answered nonsense")) from error
 
 
 def _service(subject: str) -> str:

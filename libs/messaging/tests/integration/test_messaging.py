@@ -82,6 +82,7 @@ async def test_provisioning_can_be_repeated_and_run_at_once(nats_server, streams
     await asyncio.gather(*(provision(streams) for _ in range(3)))
     info = await streams.consumer_info(FORGET_SOURCES.stream, FORGET_SOURCES.name)
     assert info.config.max_deliver == FORGET_SOURCES.max_deliver
+    assert info.config.ack_wait == FORGET_SOURCES.ack_wait
 
 
 async def test_provisioning_updates_a_durable_that_exists(streams):
@@ -396,18 +397,18 @@ async def test_one_poison_message_does_not_hold_up_its_batch(nats_server, stream
 
 
 async def test_a_message_that_keeps_failing_ends_as_a_dead_letter(nats_server, streams, eventually):
-    durable = replace(FORGET_SOURCES, max_deliver=4)
+    durable = replace(FORGET_SOURCES, max_failures=3)
     await provision(streams, durables=[durable])
 
     async def handle(_received):
-        raise RetryLater("still away", delay=0.01)
+        raise ZeroDivisionError("always the same")
 
     async with consuming(nats_server, each(handle), durable):
         await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
 
         async def buried():
             letter = await streams.get_last_msg("DEAD_LETTERS", f"dead_letter.{durable.name}")
-            assert "still away" in letter.headers[REASON]
+            assert "always the same" in letter.headers[REASON]
 
         await eventually(buried, ignore=(nats.js.errors.NotFoundError,))
 
@@ -441,3 +442,58 @@ async def test_a_relay_ends_when_it_is_cancelled_whatever_it_is_doing(database, 
     async with database.worker_transaction() as transaction:
         locks = await transaction.execute(text("select count(*) from pg_locks where locktype = 'advisory'"))
         assert locks.scalar_one() == 0
+
+
+async def test_events_wait_for_as_long_as_what_they_need_is_away(nats_server, streams, eventually):
+    durable = replace(FORGET_SOURCES, max_failures=2, batch=10)
+    tries, back = [], asyncio.Event()
+
+    async def handle(deliveries):
+        tries.append(len(deliveries))
+        if not back.is_set():
+            raise RetryLater("away", delay=0.02)
+
+    for _ in range(5):
+        await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
+    async with consuming(nats_server, handle, durable):
+        await eventually(lambda: sum(tries) >= 50)
+        back.set()
+
+        async def settled():
+            info = await streams.consumer_info(durable.stream, durable.name)
+            assert (info.num_pending, info.num_ack_pending) == (0, 0)
+            assert (await streams.stream_info("DEAD_LETTERS")).state.messages == 0
+
+        await eventually(settled)
+
+
+@pytest.mark.parametrize("delay", [float("inf"), float("nan"), -5.0])
+async def test_a_delay_that_makes_no_sense_is_not_followed(nats_server, streams, eventually, delay):
+    tries = []
+
+    async def handle(received):
+        tries.append(received)
+        if len(tries) == 1:
+            raise RetryLater("away", delay=delay)
+
+    async with consuming(nats_server, each(handle)):
+        await publish(streams, DataSourceDeleted(data_source_id=uuid4()))
+        await eventually(lambda: len(tries) == 2)
+
+
+async def test_a_nonsense_reply_is_the_services_failure_not_the_callers_mistake(nats_server, broker):
+    server = create_broker(nats_server.url, service="memory-store")
+
+    async def nonsense(_request, _identity):
+        return Empty()
+
+    serve(server, PING, nonsense)
+    await server.start()
+    try:
+        method = Method("memory-store", "get_conversation", ConversationRef, ConversationRef)
+        with pytest.raises(ProblemError) as caught:
+            await RpcClient(broker).call(method, ConversationRef(conversation_id=uuid4()), ADA)
+        assert caught.value.problem.type == "failed"
+        assert caught.value.problem.errors == ()
+    finally:
+        await server.stop()

@@ -159,9 +159,8 @@ class LocalStack:
 
     def _service(self, name: str) -> Service:
         schema = schema_of(name)
-        env = {
+        own = {
             "ENVIRONMENT": "development",
-            **os.environ,
             **_POOLS,
             **self._settings,
             "SECRET_KEY": self.secrets.secret_key,
@@ -172,4 +171,6 @@ class LocalStack:
             "HTTP_HOST": HOST,
             "HTTP_PORT": str(self._ports[name]),
         }
+        # A shell prepared for another installation must not lead this one to its database: `…_FILE` would win.
+        env = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in own} | own
         return Service(name, [sys.executable, "-m", schema], env, ready_url=self.health_url(name))

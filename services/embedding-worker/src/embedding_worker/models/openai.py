@@ -4,6 +4,7 @@ import asyncio
 import base64
 import email.utils
 import json
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -159,7 +160,8 @@ def _retry_after(error: BaseException | None) -> float | None:
     if value is None:
         return None
     with suppress(ValueError):
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     with suppress(ValueError):
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     return None

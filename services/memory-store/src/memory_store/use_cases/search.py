@@ -94,7 +94,11 @@ class SearchUseCases:
         if made is None:
             return None
         threshold = made.min_similarity if min_similarity is None else min_similarity
-        return QueryVector(unit_vector(made.embedding, made.dimensions), made.model, threshold)
+        try:
+            return QueryVector(unit_vector(made.embedding, made.dimensions), made.model, threshold)
+        except VectorError:
+            # Not the caller's mistake: searched by words alone, as if there were no vector.
+            return None
 
     async def _find(
         self, text: str, owner: Identity, vector: QueryVector | None, filters: Filters, *, limit: int, strict: bool
