@@ -205,6 +205,11 @@ class OwnedMemory(Message):
     user_id: UserId
     memory_id: UUID
 
+    @property
+    def key(self) -> tuple[str, str, UUID]:
+        """What tells it from every other memory: ids come from clients, so two users may have the same."""
+        return self.tenant_id, self.user_id, self.memory_id
+
 
 class FetchContents(Message):
     """The current contents of memories of any users, for services that consume events."""
@@ -224,7 +229,7 @@ class Contents(Message):
     """As many contents as fit one message; `gone` no longer exist; whatever is in neither is to be asked again."""
 
     contents: tuple[MemoryContent, ...]
-    gone: tuple[UUID, ...] = ()
+    gone: tuple[OwnedMemory, ...] = ()
 
 
 class MemoryVector(OwnedMemory):

@@ -50,7 +50,7 @@ class Memories:
                 )
                 for ref in known[:40]
             ),
-            gone=tuple(ref.memory_id for ref in request.memories if ref.memory_id not in self.contents),
+            gone=tuple(ref for ref in request.memories if ref.memory_id not in self.contents),
         )
 
     async def store(self, request, _identity):

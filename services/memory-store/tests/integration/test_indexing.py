@@ -42,7 +42,7 @@ async def test_contents_of_many_users_are_fetched_at_once(store):
         ("ada", "of Ada, changed", 2, "rule"),
         ("bob", "of Bob", 1, "long_term"),
     ]
-    assert reply.gone == (unknown.memory_id, his.memory_id)
+    assert [memory.memory_id for memory in reply.gone] == [unknown.memory_id, his.memory_id]
 
 
 @pytest.mark.parametrize("character", ["x", "😀", "\x01"], ids=["plain", "four bytes", "escaped"])

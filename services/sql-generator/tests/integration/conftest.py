@@ -129,7 +129,7 @@ class Others:
                 )
                 for ref in known[:1]  # one at a time, as when contents are long: the service has to ask again
             ),
-            gone=tuple(ref.memory_id for ref in request.memories if ref.memory_id not in self.contents),
+            gone=tuple(ref for ref in request.memories if ref.memory_id not in self.contents),
         )
 
     async def _embed(self, request, _identity):

@@ -17,8 +17,6 @@ from messaging import Outbox, paging
 from persistence import Database
 
 _TRIES = 3
-# A gone id takes 39 bytes of a reply; a full request of them must leave room for contents.
-_GONE_BYTES = 40
 
 
 class IndexingUseCases:
@@ -34,8 +32,8 @@ class IndexingUseCases:
         async with self._worker.worker_transaction() as transaction:
             found, gone = await contents.fetch(transaction, wanted, max_bytes=MAX_MESSAGE_BYTES)
         return Contents(
-            contents=paging.fitting(found, reserved=_GONE_BYTES * len(gone)),
-            gone=tuple(memory.memory_id for memory in gone),
+            contents=paging.fitting(found, reserved=sum(len(memory.model_dump_json().encode()) + 1 for memory in gone)),
+            gone=tuple(gone),
         )
 
     async def store_vectors(self, request: StoreVectors, _: Identity) -> Stored:

@@ -85,6 +85,6 @@ class RuleUseCases:
             if not reply.contents and not reply.gone:
                 raise RetryLater("memory-store answered none of the contents")
             contents += reply.contents
-            answered = {content.memory_id for content in reply.contents} | set(reply.gone)
-            wanted = [memory for memory in wanted if memory.memory_id not in answered]
+            answered = {memory.key for memory in (*reply.contents, *reply.gone)}
+            wanted = [memory for memory in wanted if memory.key not in answered]
         return contents
