@@ -35,7 +35,10 @@ _MAX_BACKOFF = timedelta(minutes=5)
 
 
 class Relay:
-    """Publishes events in the order of their ids and asks commands until they are answered."""
+    """Publishes events, and asks commands until they are answered.
+
+    Events go oldest first, but many at once: their order holds only while none of them fails.
+    """
 
     def __init__(self, service: str, database: Database, broker: NatsBroker, outbox: Outbox) -> None:
         self._service = service
