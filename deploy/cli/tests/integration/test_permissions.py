@@ -48,10 +48,11 @@ async def broker_of(guarded):
 
 async def refused(client_or_broker, subject, *, subscribe=False):
     """Whether the server says that this is not allowed."""
-    errors = []
+    violated = asyncio.Event()
 
     async def remember(error):
-        errors.append(str(error))
+        if "permissions violation" in str(error).lower():
+            violated.set()
 
     options = client_or_broker
     client = await nats.connect(**options, error_cb=remember)
@@ -60,8 +61,14 @@ async def refused(client_or_broker, subject, *, subscribe=False):
     else:
         await client.publish(subject, b"{}")
     await client.flush()
-    await client.close()
-    return any("permissions violation" in error.lower() for error in errors)
+    try:
+        async with asyncio.timeout(5):
+            await violated.wait()
+    except TimeoutError:
+        return False
+    finally:
+        await client.close()
+    return True
 
 
 def login(guarded, user):

@@ -13,7 +13,8 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError, ServerError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from contracts.topology import DURABLES, STREAMS, Durable, Stream
 
@@ -31,6 +32,8 @@ async def provision(
     return done
 
 
+# A stream that was deleted a moment ago may still be on its way out of the file store.
+@retry(retry=retry_if_exception_type(ServerError), wait=wait_fixed(0.2), stop=stop_after_attempt(10), reraise=True)
 async def _stream(jetstream: JetStreamContext, stream: Stream, replicas: int) -> str:
     config = StreamConfig(
         name=stream.name,

@@ -43,6 +43,7 @@ def test_an_excerpt_is_a_beginning_that_fits(content, limit):
 def test_an_excerpt_ends_between_words():
     assert excerpt("alpha beta gamma delta", 15) == "alpha beta…"
     assert excerpt("x" * 300, 200) == "x" * 199 + "…"
+    assert excerpt("\r00", 2) == "…"
 
 
 def test_rules_matter_more_than_talk():

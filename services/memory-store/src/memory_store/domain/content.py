@@ -33,5 +33,5 @@ def excerpt(content: str, limit: int) -> str:
     if len(content) <= limit:
         return content
     head = content[: limit - len(_ELLIPSIS)]
-    whole_words = head.rsplit(maxsplit=1)[0]
+    whole_words = next(iter(head.rsplit(maxsplit=1)), "")
     return (whole_words if len(whole_words) >= limit // 2 else head).rstrip() + _ELLIPSIS
