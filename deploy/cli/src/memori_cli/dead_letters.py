@@ -15,7 +15,7 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
 
 from contracts.methods import PROBLEM
-from contracts.permissions import MIGRATOR
+from contracts.topology import MIGRATOR
 from memori_cli.local.secrets import load
 from messaging.dead_letters import ORIGIN, REASON, STREAM
 

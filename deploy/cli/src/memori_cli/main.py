@@ -60,7 +60,7 @@ def migrate(
     """Bring Postgres and NATS to what this version needs; safe to run twice and at once."""
     import json  # noqa: PLC0415
 
-    from contracts.permissions import MIGRATOR  # noqa: PLC0415
+    from contracts.topology import MIGRATOR  # noqa: PLC0415
     from memori_cli.migrate import migrate_database, migrate_streams  # noqa: PLC0415
 
     file = os.environ.get("DATABASE_PASSWORDS_FILE")

@@ -13,6 +13,7 @@ from pydantic import Field
 from contracts.base import Message, TenantId, UserId, UtcTime
 
 MemoryType = Literal["short_term", "long_term", "rule", "entity", "relationship"]
+ArchivedReason = Literal["expired", "unimportant", "consolidated", "superseded"]
 
 
 class EventData(Message):
@@ -44,6 +45,24 @@ class ConversationDeleted(EventData):
     conversation_id: UUID
 
 
+class MessageAdded(EventData):
+    """A turn was added to a conversation."""
+
+    type: ClassVar[str] = "message.added"
+    source: ClassVar[str] = "memory-store"
+    message_id: UUID
+    conversation_id: UUID
+    role: str
+
+
+class UserErased(EventData):
+    """Everything of a user was erased; whoever keeps anything of them must erase it too."""
+
+    type: ClassVar[str] = "user.erased"
+    source: ClassVar[str] = "memory-store"
+    erasure_id: UUID
+
+
 class MemoryEventData(EventData):
     """What every event about a memory says."""
 
@@ -72,6 +91,33 @@ class MemoryEmbedded(MemoryEventData):
 
     type: ClassVar[str] = "memory.embedded"
     model: str
+
+
+class MemoryPromoted(MemoryEventData):
+    """A short-term memory became long-term: it no longer expires."""
+
+    type: ClassVar[str] = "memory.promoted"
+
+
+class MemoryArchived(MemoryEventData):
+    """A memory left search: it expired, or mattered too little."""
+
+    type: ClassVar[str] = "memory.archived"
+    reason: ArchivedReason
+
+
+class MemorySuperseded(MemoryEventData):
+    """A memory left search because another one took its place."""
+
+    type: ClassVar[str] = "memory.superseded"
+    reason: ArchivedReason
+    superseded_by: UUID
+
+
+class MemoryRestored(MemoryEventData):
+    """An archive, a supersession or a promotion was undone."""
+
+    type: ClassVar[str] = "memory.restored"
 
 
 class MemoryDeleted(MemoryEventData):
@@ -146,10 +192,16 @@ EVENTS: dict[str, type[EventData]] = {
     for data in (
         ConversationCreated,
         ConversationDeleted,
+        MessageAdded,
         MemoryCreated,
         MemoryUpdated,
         MemoryEmbedded,
+        MemoryPromoted,
+        MemoryArchived,
+        MemorySuperseded,
+        MemoryRestored,
         MemoryDeleted,
+        UserErased,
         EntityCreated,
         RelationshipCreated,
         DataSourceSynced,

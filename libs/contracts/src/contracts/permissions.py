@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 from contracts.events import EVENTS
-from contracts.topology import CALLS, DURABLES, SERVICES, STREAMS, stream_of
+from contracts.topology import CALLS, DURABLES, MIGRATOR, SERVICES, STREAMS, stream_of
 
 SUBSCRIBER = "subscriber"
 """The user of anyone who may read events, and nothing else."""
-
-MIGRATOR = "migrator"
-"""The user that provisions streams and reads dead letters."""
 
 
 @dataclass(frozen=True, slots=True)

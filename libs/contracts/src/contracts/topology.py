@@ -12,15 +12,23 @@ from contracts.events import (
     DataSourceDeleted,
     DataSourceSynced,
     EventData,
+    MemoryArchived,
     MemoryCreated,
     MemoryDeleted,
+    MemoryEmbedded,
+    MemoryRestored,
+    MemorySuperseded,
     MemoryUpdated,
     QueryExecuted,
+    UserErased,
 )
 from contracts.health import health_of
 from contracts.methods import Method
+from contracts.personal_data import erase_of, export_of
 
 GATEWAY = "gateway"
+MIGRATOR = "migrator"
+"""Not a service: the operator's user, that provisions streams, reads dead letters and runs the `memori` command."""
 SERVICES = (
     GATEWAY,
     memory_store.SERVICE,
@@ -28,6 +36,9 @@ SERVICES = (
     entity_extractor.SERVICE,
     sql_generator.SERVICE,
 )
+
+OWNERS = tuple(service for service in SERVICES if service != GATEWAY)
+"""The services that keep personal data. Erasing asks them last to first: who makes others store before who stores."""
 
 _DAY = 24 * 3600.0
 _GIB = 1024**3
@@ -100,21 +111,48 @@ STREAMS = (
 EMBED_MEMORIES = Durable(embedding_worker.SERVICE, "memories", (MemoryCreated, MemoryUpdated), batch=100)
 EXTRACT_SCHEMAS = Durable(entity_extractor.SERVICE, "schemas", (DataSourceSynced, DataSourceDeleted))
 LEARN_QUERIES = Durable(entity_extractor.SERVICE, "queries", (QueryExecuted,), batch=10)
-RULES_FROM_MEMORIES = Durable(sql_generator.SERVICE, "rules", (MemoryCreated, MemoryUpdated, MemoryDeleted), batch=50)
+RULES_FROM_MEMORIES = Durable(
+    sql_generator.SERVICE,
+    "rules",
+    (MemoryCreated, MemoryUpdated, MemoryArchived, MemorySuperseded, MemoryRestored, MemoryDeleted),
+    batch=50,
+)
 FORGET_SOURCES = Durable(memory_store.SERVICE, "sources", (DataSourceDeleted,))
+REVIEW_MEMORIES = Durable(memory_store.SERVICE, "reviews", (MemoryEmbedded,), batch=50)
+ERASURES = {
+    service: Durable(service, "erasures", (UserErased,)) for service in OWNERS if service != memory_store.SERVICE
+}
+"""Who else keeps data of a user erases it on this event, should the gateway not have reached them."""
 
-DURABLES = (EMBED_MEMORIES, EXTRACT_SCHEMAS, LEARN_QUERIES, RULES_FROM_MEMORIES, FORGET_SOURCES)
+DURABLES = (
+    EMBED_MEMORIES,
+    EXTRACT_SCHEMAS,
+    LEARN_QUERIES,
+    RULES_FROM_MEMORIES,
+    FORGET_SOURCES,
+    REVIEW_MEMORIES,
+    *ERASURES.values(),
+)
 
 CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of every type
     GATEWAY: (
         memory_store.CREATE_CONVERSATION,
         memory_store.GET_CONVERSATION,
+        memory_store.UPDATE_CONVERSATION,
         memory_store.LIST_CONVERSATIONS,
         memory_store.DELETE_CONVERSATION,
+        memory_store.APPEND_MESSAGES,
+        memory_store.LIST_MESSAGES,
         memory_store.CREATE,
         memory_store.GET,
+        memory_store.LIST,
         memory_store.UPDATE,
         memory_store.DELETE,
+        memory_store.PROMOTE,
+        memory_store.RESTORE,
+        memory_store.HISTORY,
+        memory_store.STATISTICS,
+        memory_store.ARCHIVE,
         memory_store.SEARCH,
         entity_extractor.LIST_ENTITIES,
         entity_extractor.LIST_RELATIONSHIPS,
@@ -128,10 +166,15 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
         sql_generator.LIST_RULES,
         sql_generator.GENERATE,
         sql_generator.EXECUTE,
-        *(health_of(service) for service in SERVICES if service != GATEWAY),
+        *(method(service) for service in OWNERS for method in (health_of, export_of, erase_of)),
     ),
     memory_store.SERVICE: (embedding_worker.EMBED,),
-    embedding_worker.SERVICE: (memory_store.FETCH_CONTENTS, memory_store.STORE_VECTORS),
+    embedding_worker.SERVICE: (
+        memory_store.FETCH_CONTENTS,
+        memory_store.STORE_VECTORS,
+        memory_store.FIND_UNEMBEDDED,
+        memory_store.COVERAGE,
+    ),
     entity_extractor.SERVICE: (sql_generator.GET_DATA_SOURCE, sql_generator.GET_SCHEMA, sql_generator.GET_QUERY),
     sql_generator.SERVICE: (
         embedding_worker.EMBED,
@@ -141,6 +184,7 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
         memory_store.FETCH_CONTENTS,
         entity_extractor.CONTEXT,
     ),
+    MIGRATOR: (memory_store.COVERAGE, memory_store.PRUNE_VECTORS, embedding_worker.REEMBED),
 }
 """Which service calls which methods. A call that is not here is refused by NATS."""
 
