@@ -11,8 +11,8 @@ from contracts.events import DataSourceDeleted, MemoryCreated, event
 from contracts.identity import Identity
 from contracts.memory_store import ConversationRef, FetchContents, OwnedMemory
 from contracts.methods import Empty, Method, ProblemError
-from contracts.permissions import MIGRATOR, SUBSCRIBER, nats_authorization
-from contracts.topology import FORGET_SOURCES, SERVICES
+from contracts.permissions import SUBSCRIBER, nats_authorization
+from contracts.topology import FORGET_SOURCES, MIGRATOR, SERVICES
 from memori_cli.local.nats import EmbeddedNats
 from memori_cli.migrate import migrate_streams
 from messaging import Consumer, RpcClient, create_broker, each, serve

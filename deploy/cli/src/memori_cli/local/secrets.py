@@ -6,8 +6,8 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from contracts.permissions import MIGRATOR, SUBSCRIBER
-from contracts.topology import SERVICES
+from contracts.permissions import SUBSCRIBER
+from contracts.topology import MIGRATOR, SERVICES
 from memori_cli.local.server import LocalServerError
 from persistence import schema_of
 

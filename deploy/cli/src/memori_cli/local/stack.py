@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from contracts.permissions import MIGRATOR, SUBSCRIBER, nats_authorization
-from contracts.topology import GATEWAY, SERVICES
+from contracts.permissions import SUBSCRIBER, nats_authorization
+from contracts.topology import GATEWAY, MIGRATOR, SERVICES
 from memori_cli.local.nats import EmbeddedNats
 from memori_cli.local.postgres import EmbeddedPostgres
 from memori_cli.local.processes import Service, Supervisor, free_ports
