@@ -37,7 +37,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml $(MEMBERS) | $(VENV)/bin/uv
 	@touch $@
 
 ##@ Check
-.PHONY: lint format test test-unit test-integration test-e2e golden bench
+.PHONY: lint format test test-unit test-integration test-e2e golden bench eval-recall
 lint: setup ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,8 +63,13 @@ test-e2e: setup ## Against the running system
 golden: setup ## Rewrite the golden files (events, AsyncAPI, OpenAPI) from the code
 	UPDATE_GOLDEN=1 $(PYTEST) -k golden libs services
 
-bench: setup ## Measure against the floor and print the table
+bench: setup ## Measure against the floor and at every size, and print the tables
 	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/search_scale.py
+
+eval-recall: setup ## Recall on our own data, and what each term of the score adds, into docs/plots
+	@$(BIN)/memori eval recall $(sort $(wildcard bench/recall/dialogues_*.jsonl)) --name dialogues --plot docs/plots
+	@$(BIN)/memori eval recall $(sort $(wildcard bench/recall/assistant_*.jsonl)) --name assistant --plot docs/plots
 
 ##@ Maintain
 .PHONY: lock clean

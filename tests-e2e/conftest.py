@@ -43,7 +43,9 @@ class User:
 def system(tmp_path_factory):
     home = tmp_path_factory.mktemp("system")
     home.chmod(0o711)
-    with LocalStack(home, durable=False, restart=False) as stack:
+    # Time is checked and what is missing looked for more often than in production, so that tests need not wait.
+    settings = {"MEMORY_SWEEP_SECONDS": "0.5", "EMBEDDING_RECONCILE_SECONDS": "1"}
+    with LocalStack(home, durable=False, restart=False, settings=settings) as stack:
         yield stack
 
 

@@ -13,7 +13,9 @@ def vectors(system, user):
         connection = await asyncpg.connect(system.admin_url)
         try:
             return await connection.fetch(
-                "select memory_id, count(*) from memory_store.memori_memory_vectors where user_id = $1 group by 1",
+                "select memory_id, count(*) from memory_store.memori_memory_vectors"
+                " join memory_store.memori_memories using (tenant_id, user_id, memory_no)"
+                " where user_id = $1 group by memory_id",
                 user.user_id,
             )
         finally:

@@ -12,6 +12,8 @@ app = typer.Typer(
 )
 dlq = typer.Typer(no_args_is_help=True, help="Dead letters: messages that could not be handled.")
 app.add_typer(dlq, name="dlq")
+embeddings = typer.Typer(no_args_is_help=True, help="Embeddings: which models the memories have vectors of.")
+app.add_typer(embeddings, name="embeddings")
 evaluation = typer.Typer(help="Evaluations: how well the system does, on your data.")
 app.add_typer(evaluation, name="eval")
 
@@ -103,7 +105,7 @@ def dlq_replay(
     nats_url: OptionalNatsUrl = None,
     nats_password: NatsPassword = None,
 ) -> None:
-    """Publish a dead letter again on the subject it came from, and remove it here."""
+    """Have a dead letter handled again, where it came from, and remove it here."""
     from memori_cli import dead_letters  # noqa: PLC0415
 
     asyncio.run(dead_letters.replay(*dead_letters.server(home, nats_url, nats_password), sequence))
@@ -116,10 +118,49 @@ def dlq_drop(
     nats_url: OptionalNatsUrl = None,
     nats_password: NatsPassword = None,
 ) -> None:
-    """Remove a dead letter for good."""
+    """Remove a dead letter for good; a refused command leaves the outbox of its service, too."""
     from memori_cli import dead_letters  # noqa: PLC0415
 
     asyncio.run(dead_letters.drop(*dead_letters.server(home, nats_url, nats_password), sequence))
+
+
+@embeddings.command("status")
+def embeddings_status(
+    home: Home = Path(".memori"), nats_url: OptionalNatsUrl = None, nats_password: NatsPassword = None
+) -> None:
+    """Show how many memories each model has embedded, and which models answer queries."""
+    from memori_cli import dead_letters, embeddings  # noqa: PLC0415
+
+    asyncio.run(embeddings.show(*dead_letters.server(home, nats_url, nats_password)))
+
+
+@embeddings.command("reembed")
+def embeddings_reembed(
+    home: Home = Path(".memori"),
+    nats_url: OptionalNatsUrl = None,
+    nats_password: NatsPassword = None,
+    stall_seconds: Annotated[float, typer.Option(min=1, help="Give up when nothing is embedded for so long.")] = 120,
+) -> None:
+    """Have the configured model embed every memory it has not, and wait until it has."""
+    from memori_cli import dead_letters, embeddings  # noqa: PLC0415
+
+    server = dead_letters.server(home, nats_url, nats_password)
+    asyncio.run(embeddings.reembed(*server, stall_seconds=stall_seconds))
+
+
+@embeddings.command("prune")
+def embeddings_prune(
+    home: Home = Path(".memori"),
+    nats_url: OptionalNatsUrl = None,
+    nats_password: NatsPassword = None,
+    force: Annotated[bool, typer.Option("--force", help="Even if the configured model does not cover all.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete the vectors of every model but the configured one."""
+    from memori_cli import dead_letters, embeddings  # noqa: PLC0415
+
+    server = dead_letters.server(home, nats_url, nats_password)
+    asyncio.run(embeddings.prune(*server, force=force, yes=yes))
 
 
 @evaluation.callback(no_args_is_help=True)
@@ -130,7 +171,10 @@ def evaluation_group() -> None:
 
 @evaluation.command("recall")
 def eval_recall(
-    file: Annotated[Path, typer.Argument(help="JSON Lines: a conversation a line, with turns and questions.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="JSON Lines: a conversation a line, with turns and questions."),
+    ],
     home: Home = Path(".memori/eval"),
     url: Annotated[str | None, typer.Option(help="A running gateway; else the embedded system is started.")] = None,
     token: Annotated[str | None, typer.Option(envvar="MEMORI_TOKEN", help="With --url: load all for its user.")] = None,
@@ -139,12 +183,22 @@ def eval_recall(
     model_threshold: Annotated[
         bool, typer.Option("--model-threshold", help="Hide what the model's own similarity threshold hides.")
     ] = False,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="Ask again with each term left out of the score, and with one alone.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw recall by term there, as SVG and PNG; implies --ablate.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What the data are called in charts; else what the files' names begin with.")
+    ] = None,
     clients: Annotated[int, typer.Option(min=1, max=64, help="Requests under way at once.")] = 4,
     stall_seconds: Annotated[float, typer.Option(min=1, help="Give up when nothing is embedded for so long.")] = 120,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure recall@5/10/20 and MRR of the search over conversations with known evidence."""
-    from memori_cli.evaluation.recall import Options, run  # noqa: PLC0415
+    from memori_cli.evaluation.options import Options  # noqa: PLC0415
+    from memori_cli.evaluation.recall import Output, run  # noqa: PLC0415
 
     if token is not None and url is None:
         raise typer.BadParameter("needs --url: the embedded system has users by name", param_hint="--token")
@@ -153,7 +207,9 @@ def eval_recall(
         user_prefix=user_prefix,
         together=together,
         min_similarity=None if model_threshold else -1.0,
+        ablate=ablate or plot is not None,
         clients=clients,
         stall_seconds=stall_seconds,
     )
-    raise typer.Exit(run(file, home=home, url=url, options=options, as_json=as_json))
+    output = Output(as_json=as_json, plots=plot, name=name)
+    raise typer.Exit(run(files, home=home, url=url, options=options, output=output))

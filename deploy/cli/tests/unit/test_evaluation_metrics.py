@@ -8,6 +8,7 @@ from memori_cli.evaluation.metrics import (
     CUTOFFS,
     Answer,
     by_category,
+    by_file,
     percentile,
     quality,
     recall_at,
@@ -19,8 +20,8 @@ relevant_items = st.frozensets(items, min_size=1)
 rankings = st.lists(items, unique=True, max_size=25)
 
 
-def answer(relevant, found, category="c"):
-    return Answer(category, frozenset(relevant), tuple(found), seconds=0.01, degraded=False)
+def answer(relevant, found, category="c", file="f"):
+    return Answer(file, category, frozenset(relevant), tuple(found), seconds=0.01, degraded=False)
 
 
 answers = st.builds(answer, relevant_items, rankings, st.sampled_from("ab"))
@@ -39,6 +40,12 @@ def test_the_reciprocal_rank_is_that_of_the_first_hit():
 def test_each_question_counts_the_same_however_much_evidence_it_has():
     measured = quality([answer("a", "a"), answer("wxyz", "b")])
     assert (measured.questions, measured.recall[5], measured.mrr) == (2, 0.5, 0.5)
+
+
+def test_the_answers_of_a_file_stay_together_in_the_order_of_the_files():
+    given_answers = [answer("a", "a", file=file) for file in "zaz"]
+    assert {file: len(group) for file, group in by_file(given_answers).items()} == {"z": 2, "a": 1}
+    assert list(by_file(given_answers)) == ["z", "a"]
 
 
 def test_a_percentile_is_a_value_that_was_measured():

@@ -1,48 +1,53 @@
 """The client: one method for each thing a user does; answers are the API's JSON."""
 
 import copy
-import random
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-import httpx
-
-from memori_client.errors import MemoriError, MemoriUnavailable
-
-_RETRIED = frozenset({429, 502, 503, 504})
-_TRIES = 3
-_LONGEST_WAIT_SECONDS = 5.0
+from memori_client.transport import Transport
 
 
 class Memori:
     """A user's view of Memori over HTTP.
 
     Every request that creates something carries an id made here, so that it can be tried again: up to three times
-    when the API is away or overloaded, waiting as long as it asks for (at most 5 s). Not safe to share by threads
-    that close it.
+    when the API is away or overloaded, waiting as long as it asks for (at most 5 s). Lists are read page by page while
+    they are iterated over; `limit` is the size of a page. Not safe to share by threads that close it.
 
     Args:
         base_url: where the gateway answers.
         token: a bearer token. In development, `user_id` may say who asks instead.
         user_id: who asks; ignored by the API outside development.
+        process_id: which agent or app memories and messages come from, where they do not say so themselves.
+        session_id: which run of it, likewise.
         timeout: seconds to wait for one answer; questions may take as long as a language model does.
     """
 
     def __init__(
-        self, base_url: str, *, token: str | None = None, user_id: str | None = None, timeout: float = 120.0
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        user_id: str | None = None,
+        process_id: str | None = None,
+        session_id: str | None = None,
+        timeout: float = 120.0,
     ) -> None:
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        if user_id:
-            self._headers["X-User-Id"] = user_id
-        self._http = httpx.Client(base_url=base_url, timeout=timeout)
+        headers = {
+            "Authorization": f"Bearer {token}" if token else None,
+            "X-User-Id": user_id,
+            "X-Process-Id": process_id,
+            "X-Session-Id": session_id,
+        }
+        self._transport = Transport(base_url, {name: value for name, value in headers.items() if value}, timeout)
 
     def as_user(self, user_id: str) -> Self:
         """The same API as another user sees it, in development; shares the connections, so closing one closes both."""
         other = copy.copy(self)
-        other._headers = self._headers | {"X-User-Id": user_id}  # noqa: SLF001  # of this class
+        other._transport = self._transport.with_header("X-User-Id", user_id)  # noqa: SLF001  # of this class
         return other
 
     def remember(self, content: str, **fields: Any) -> dict[str, Any]:
@@ -58,6 +63,46 @@ class Memori:
         body = {"memories": [{"memory_id": str(uuid4()), **memory} for memory in memories]}
         return list(self._json("POST", "/api/memories/batch", body)["memories"])
 
+    def search(self, query: str, **fields: Any) -> dict[str, Any]:
+        """Find memories by meaning and by words: `{"results": [...], "total": n, "degraded": bool, ...}`."""
+        return self._json("POST", "/api/memories/search", {"query": query, **fields})
+
+    def memories(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """My memories, the newest first; `filters` as in GET /api/memories (memory_types, tags, process_id, …)."""
+        return self._pages("/api/memories", "memories", filters)
+
+    def memory(self, memory_id: str) -> dict[str, Any]:
+        """One memory."""
+        return self._json("GET", f"/api/memories/{memory_id}")
+
+    def update(self, memory_id: str, **changes: Any) -> dict[str, Any]:
+        """Change what is named (content, importance_score, context_tags, metadata, visibility); return the memory."""
+        return self._json("PATCH", f"/api/memories/{memory_id}", changes)
+
+    def forget(self, memory_id: str) -> None:
+        """Delete a memory."""
+        self._json("DELETE", f"/api/memories/{memory_id}")
+
+    def history(self, memory_id: str) -> Iterator[dict[str, Any]]:
+        """The versions of a memory and who or what made them, the newest first."""
+        return self._pages(f"/api/memories/{memory_id}/history", "versions")
+
+    def promote(self, memory_id: str) -> dict[str, Any]:
+        """Make a short-term memory long-term and return it; a conflict (409) when it is not short-term (any more)."""
+        return self._json("POST", f"/api/memories/{memory_id}/promote")
+
+    def restore(self, memory_id: str) -> dict[str, Any]:
+        """Undo the archiving, superseding or promotion of a memory and return it; a conflict (409) without any."""
+        return self._json("POST", f"/api/memories/{memory_id}/restore")
+
+    def statistics(self) -> dict[str, Any]:
+        """My memories in numbers."""
+        return self._json("GET", "/api/memories/statistics/summary")
+
+    def archive(self, days_threshold: int = 30) -> dict[str, Any]:
+        """Archive short-term memories older than this many days that matter little; says how many there were."""
+        return self._json("POST", "/api/memories/maintenance/archive", params={"days_threshold": days_threshold})
+
     def open_conversation(self, title: str = "", **fields: Any) -> dict[str, Any]:
         """Open a conversation and return it; `fields` as in POST /api/conversations.
 
@@ -66,21 +111,35 @@ class Memori:
         body = {"conversation_id": str(uuid4()), "title": title, **fields}
         return self._json("POST", "/api/conversations", body)
 
-    def search(self, query: str, **fields: Any) -> dict[str, Any]:
-        """Find memories by meaning and by words: `{"results": [...], "total": n, "degraded": bool, ...}`."""
-        return self._json("POST", "/api/memories/search", {"query": query, **fields})
+    def conversations(self, **page: Any) -> Iterator[dict[str, Any]]:
+        """My conversations, the most recently active first."""
+        return self._pages("/api/conversations", "conversations", page)
 
-    def memory(self, memory_id: str) -> dict[str, Any]:
-        """One memory."""
-        return self._json("GET", f"/api/memories/{memory_id}")
+    def conversation(self, conversation_id: str, *, include: str | None = None) -> dict[str, Any]:
+        """One conversation; with `include="memories"` its newest memories too."""
+        return self._json("GET", f"/api/conversations/{conversation_id}", params={"include": include})
 
-    def forget(self, memory_id: str) -> None:
-        """Delete a memory."""
-        self._json("DELETE", f"/api/memories/{memory_id}")
+    def update_conversation(self, conversation_id: str, **changes: Any) -> dict[str, Any]:
+        """Change what is named (title, summary, metadata, is_active, data_source_id); return the conversation."""
+        return self._json("PATCH", f"/api/conversations/{conversation_id}", changes)
+
+    def forget_conversation(self, conversation_id: str) -> None:
+        """Delete a conversation and its memories."""
+        self._json("DELETE", f"/api/conversations/{conversation_id}")
+
+    def say(self, conversation_id: str, role: str, content: str, **fields: Any) -> dict[str, Any]:
+        """Append a turn to a conversation and return it; `fields` as in POST /api/conversations/{id}/messages."""
+        turn = {"message_id": str(uuid4()), "role": role, "content": content, **fields}
+        kept = self._json("POST", f"/api/conversations/{conversation_id}/messages", {"messages": [turn]})
+        return dict(kept["messages"][0])
+
+    def messages(self, conversation_id: str, **page: Any) -> Iterator[dict[str, Any]]:
+        """The turns of a conversation, in the order they were appended."""
+        return self._pages(f"/api/conversations/{conversation_id}/messages", "messages", page)
 
     def rules(self) -> list[dict[str, Any]]:
         """My rules, the highest priority first."""
-        return list(self._json("GET", "/api/rules")["rules"])
+        return list(self._pages("/api/rules", "rules"))
 
     def connect(self, name: str, kind: str, connection: str) -> dict[str, Any]:
         """Register a database, read its schema, and return the data source."""
@@ -90,7 +149,7 @@ class Memori:
 
     def data_sources(self) -> list[dict[str, Any]]:
         """My data sources, by name."""
-        return list(self._json("GET", "/api/data-sources")["data_sources"])
+        return list(self._pages("/api/data-sources", "data_sources"))
 
     def ask(self, question: str, **fields: Any) -> dict[str, Any]:
         """The SQL for a question, what shaped it and, with `execute=True`, its result."""
@@ -100,9 +159,20 @@ class Memori:
         """Run the SQL of a query."""
         return self._json("POST", f"/api/queries/{query_id}/execute")
 
+    def export(self, path: str | Path | None = None) -> bytes:
+        """Everything the API keeps of me, as the bytes of a ZIP file, which is also written to `path` when given."""
+        archive = self._transport.send("GET", "/api/users/me/export").content
+        if path is not None:
+            Path(path).write_bytes(archive)
+        return archive
+
+    def erase(self) -> dict[str, Any]:
+        """Erase everything the API keeps of me, for good, and return the receipt."""
+        return self._json("DELETE", "/api/users/me/data")
+
     def close(self) -> None:
         """Release the connections."""
-        self._http.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -112,34 +182,21 @@ class Memori:
     ) -> None:
         self.close()
 
-    def _json(self, verb: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        for attempt in range(_TRIES):
-            last = attempt == _TRIES - 1
-            try:
-                response = self._http.request(verb, path, json=body, headers=self._headers)
-            except httpx.TransportError as error:
-                if last:
-                    raise MemoriUnavailable(503, {"type": "unavailable", "title": type(error).__name__}) from error
-                time.sleep(_wait(None, attempt))
-                continue
-            if response.is_success:
-                return dict(response.json()) if response.content else {}
-            if response.status_code not in _RETRIED:
-                raise MemoriError(response.status_code, _problem(response))
-            if last:
-                raise MemoriUnavailable(response.status_code, _problem(response))
-            time.sleep(_wait(response.headers.get("Retry-After"), attempt))
-        raise AssertionError("unreachable")
+    def _json(
+        self,
+        verb: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        response = self._transport.send(verb, path, body, params)
+        return dict(response.json()) if response.content else {}
 
-
-def _wait(retry_after: str | None, attempt: int) -> float:
-    asked = float(retry_after) if retry_after and retry_after.isdigit() else 0.25 * 2.0**attempt
-    return min(asked, _LONGEST_WAIT_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, not a secret
-
-
-def _problem(response: httpx.Response) -> dict[str, Any]:
-    try:
-        found = response.json()
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    def _pages(self, path: str, items: str, params: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        asked = dict(params or {})
+        while True:
+            page = self._json("GET", path, params=asked)
+            yield from page[items]
+            asked["cursor"] = page.get("next_cursor")
+            if asked["cursor"] is None:
+                return

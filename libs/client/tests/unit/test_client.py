@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -20,7 +21,7 @@ def api():
                 (self.command, self.path, dict(self.headers), json.loads(self.rfile.read(length) or b"null"))
             )
             status, body, headers = answers.pop(0)
-            data = json.dumps(body).encode()
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -28,7 +29,7 @@ def api():
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815  # the names http.server looks for
+        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815  # the names http.server looks for
 
         def log_message(self, *args):
             pass
@@ -113,3 +114,152 @@ def test_another_user_is_named_without_changing_who_asked_before(api):
         ada.as_user("eve").memory("m")
         ada.memory("m")
     assert [headers["X-User-Id"] for _, _, headers, _ in requests] == ["eve", "ada"]
+
+
+def test_names_outside_ascii_are_sent_as_utf_8(api):
+    url, answers, requests = api
+    answers += [(200, {}, {}), (200, {}, {})]
+    with Memori(url, user_id="zoë") as memori:
+        memori.memory("m")
+        memori.as_user("łucja").memory("m")
+    names = [headers["X-User-Id"].encode("latin-1").decode() for _, _, headers, _ in requests]
+    assert names == ["zoë", "łucja"]
+
+
+def test_where_everything_comes_from_is_said_once(api):
+    url, answers, requests = api
+    answers += [(201, {"memory_id": "m"}, {}), (201, {"messages": [{"message_id": "n"}]}, {})]
+    with Memori(url, token="t", process_id="sales-assistant", session_id="monday") as memori:
+        memori.remember("a fact")
+        memori.say("c", "user", "hello")
+    for _, _, headers, _ in requests:
+        assert (headers["X-Process-Id"], headers["X-Session-Id"]) == ("sales-assistant", "monday")
+        assert "X-User-Id" not in headers
+
+
+def test_a_list_is_read_page_by_page_as_far_as_it_is_needed(api):
+    url, answers, requests = api
+    answers += [
+        (200, {"memories": [{"memory_id": "a"}, {"memory_id": "b"}], "next_cursor": "p2"}, {}),
+        (200, {"memories": [], "next_cursor": "p3"}, {}),
+        (200, {"memories": [{"memory_id": "c"}], "next_cursor": None}, {}),
+    ]
+    with Memori(url, user_id="ada") as memori:
+        found = memori.memories(memory_types=["rule", "long_term"], include_archived=True, process_id=None, limit=2)
+        assert requests == []
+        assert [next(found)["memory_id"] for _ in range(2)] == ["a", "b"]
+        assert len(requests) == 1
+        assert [memory["memory_id"] for memory in found] == ["c"]
+    asked = [urlsplit(path) for _, path, _, _ in requests]
+    assert {parts.path for parts in asked} == {"/api/memories"}
+    filters = {"memory_types": ["rule", "long_term"], "include_archived": ["true"], "limit": ["2"]}
+    assert [parse_qs(parts.query) for parts in asked] == [
+        filters,
+        filters | {"cursor": ["p2"]},
+        filters | {"cursor": ["p3"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("read", "path", "key"),
+    [
+        (lambda memori: memori.history("m"), "/api/memories/m/history", "versions"),
+        (lambda memori: memori.messages("c"), "/api/conversations/c/messages", "messages"),
+        (lambda memori: memori.conversations(), "/api/conversations", "conversations"),
+        (lambda memori: memori.rules(), "/api/rules", "rules"),
+        (lambda memori: memori.data_sources(), "/api/data-sources", "data_sources"),
+    ],
+    ids=["history", "messages", "conversations", "rules", "data_sources"],
+)
+def test_every_list_goes_on_to_its_last_page(api, read, path, key):
+    url, answers, requests = api
+    answers += [(200, {key: [{"n": 1}], "next_cursor": "more"}, {}), (200, {key: [{"n": 2}]}, {})]
+    with Memori(url, user_id="ada") as memori:
+        assert list(read(memori)) == [{"n": 1}, {"n": 2}]
+    assert [asked for _, asked, _, _ in requests] == [path, f"{path}?cursor=more"]
+
+
+@pytest.mark.parametrize(
+    ("act", "verb", "path", "body"),
+    [
+        (lambda memori: memori.update("m", visibility="tenant"), "PATCH", "/api/memories/m", {"visibility": "tenant"}),
+        (lambda memori: memori.promote("m"), "POST", "/api/memories/m/promote", None),
+        (lambda memori: memori.restore("m"), "POST", "/api/memories/m/restore", None),
+        (lambda memori: memori.statistics(), "GET", "/api/memories/statistics/summary", None),
+        (lambda memori: memori.archive(90), "POST", "/api/memories/maintenance/archive?days_threshold=90", None),
+        (lambda memori: memori.conversation("c"), "GET", "/api/conversations/c", None),
+        (
+            lambda memori: memori.conversation("c", include="memories"),
+            "GET",
+            "/api/conversations/c?include=memories",
+            None,
+        ),
+        (
+            lambda memori: memori.update_conversation("c", title="Sales"),
+            "PATCH",
+            "/api/conversations/c",
+            {"title": "Sales"},
+        ),
+        (lambda memori: memori.erase(), "DELETE", "/api/users/me/data", None),
+    ],
+    ids=[
+        "update",
+        "promote",
+        "restore",
+        "statistics",
+        "archive",
+        "conversation",
+        "with-memories",
+        "update_conversation",
+        "erase",
+    ],
+)
+def test_every_method_asks_its_route_and_returns_what_it_answers(api, act, verb, path, body):
+    url, answers, requests = api
+    answers.append((200, {"done": True}, {}))
+    with Memori(url, user_id="ada") as memori:
+        assert act(memori) == {"done": True}
+    assert [(asked, where, sent) for asked, where, _, sent in requests] == [(verb, path, body)]
+
+
+@pytest.mark.parametrize(
+    ("act", "path"),
+    [
+        (lambda memori: memori.forget("m"), "/api/memories/m"),
+        (lambda memori: memori.forget_conversation("c"), "/api/conversations/c"),
+    ],
+    ids=["memory", "conversation"],
+)
+def test_what_is_forgotten_answers_nothing(api, act, path):
+    url, answers, requests = api
+    answers.append((204, b"", {}))
+    with Memori(url, user_id="ada") as memori:
+        assert act(memori) is None
+    assert [(verb, asked) for verb, asked, _, _ in requests] == [("DELETE", path)]
+
+
+def test_a_turn_is_sent_with_an_id_and_returned_as_it_is_kept(api):
+    url, answers, requests = api
+    answers += [(503, {}, {"Retry-After": "0"}), (201, {"messages": [{"message_id": "n", "role": "user"}]}, {})]
+    with Memori(url, user_id="ada") as memori:
+        assert memori.say("c", "user", "hello", metadata={"a": 1}) == {"message_id": "n", "role": "user"}
+    (first, again) = (body["messages"] for *_, body in requests)
+    assert first == again
+    assert first[0] | {"message_id": ""} == {
+        "message_id": "",
+        "role": "user",
+        "content": "hello",
+        "metadata": {"a": 1},
+    }
+    assert len(first[0]["message_id"]) == 36
+
+
+def test_an_export_is_the_bytes_of_a_file_and_the_file(api, tmp_path):
+    url, answers, requests = api
+    archive = b"PK\x03\x04 not quite \xff"
+    answers += [(200, archive, {"Content-Type": "application/zip"})] * 2
+    with Memori(url, user_id="ada") as memori:
+        assert memori.export() == archive
+        assert memori.export(tmp_path / "mine.zip") == archive
+    assert (tmp_path / "mine.zip").read_bytes() == archive
+    assert [(verb, path) for verb, path, _, _ in requests] == [("GET", "/api/users/me/export")] * 2

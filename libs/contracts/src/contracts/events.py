@@ -76,14 +76,16 @@ class MemoryCreated(MemoryEventData):
     """A memory was stored; it can be found by its words now and by meaning once embedded."""
 
     type: ClassVar[str] = "memory.created"
-    content_hash: str = Field(description="Keyed hash of the content: equal for equal content of one deployment")
+    content_hash: str | None = Field(
+        description="Keyed hash of the content, equal for equal content of one deployment; null of a sensitive memory"
+    )
 
 
 class MemoryUpdated(MemoryEventData):
     """A memory changed; a new content_version means new content."""
 
     type: ClassVar[str] = "memory.updated"
-    content_hash: str
+    content_hash: str | None
 
 
 class MemoryEmbedded(MemoryEventData):

@@ -23,7 +23,7 @@ Query: TypeAlias = Annotated[Text, Field(min_length=1, max_length=1_000)]
 Tags: TypeAlias = Annotated[tuple[Tag, ...], Field(max_length=50)]
 Attribution: TypeAlias = Annotated[Text, Field(min_length=1, max_length=255)]
 """The agent or app (process), or the run of it (session), that a memory or a message comes from."""
-MatchedBy: TypeAlias = Literal["vector", "text", "context"]
+MatchedBy: TypeAlias = Literal["vector", "text"]
 ScoreTerm: TypeAlias = Literal["text", "vector", "neighbours", "conversation", "importance", "recency"]
 Visibility: TypeAlias = Literal["private", "tenant"]
 Role: TypeAlias = Literal["user", "assistant", "system", "tool"]
@@ -180,6 +180,7 @@ class Memory(Message):
     process_id: str | None
     session_id: str | None
     visibility: Visibility
+    mine: bool = Field(description="False of one that another member of the tenant shares")
     sensitive: bool
     is_archived: bool
     archived_reason: ArchivedReason | None

@@ -1,8 +1,8 @@
 """What every owner of personal data answers: everything of one user out, and everything of one user gone."""
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from contracts.base import JsonObject, Message, UtcTime
+from contracts.base import Message, UtcTime
 from contracts.methods import Empty, Method
 
 
@@ -16,7 +16,12 @@ class ExportedRows(Message):
     """Rows of one kind, complete and in plain text; `next_cursor` is absent on the last page of the last kind."""
 
     kind: str = Field(description="What they are, as the export's file is named: `memories`, `rules`, …")
-    rows: tuple[JsonObject, ...]
+    # Not JsonObject: a row is one level deeper than the deepest value that may be in it.
+    rows: tuple[dict[str, JsonValue], ...] = ()
+    piece: str | None = Field(
+        default=None, description="Instead of rows, a piece of the JSON of one that does not fit a message"
+    )
+    ends_row: bool = Field(default=True, description="False while more pieces of the row follow on the next page")
     next_cursor: str | None = None
 
 

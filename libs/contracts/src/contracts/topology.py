@@ -7,6 +7,7 @@ AsyncAPI document is generated from it.
 from dataclasses import dataclass
 
 from contracts import embedding_worker, entity_extractor, memory_store, sql_generator
+from contracts.dead_letters import drop_command_of, retry_command_of
 from contracts.events import (
     EVENTS,
     DataSourceDeleted,
@@ -39,6 +40,9 @@ SERVICES = (
 
 OWNERS = tuple(service for service in SERVICES if service != GATEWAY)
 """The services that keep personal data. Erasing asks them last to first: who makes others store before who stores."""
+
+OUTBOXES = tuple(service for service in SERVICES if any(data.source == service for data in EVENTS.values()))
+"""The services with an outbox: those that say something."""
 
 _DAY = 24 * 3600.0
 _GIB = 1024**3
@@ -100,11 +104,10 @@ def stream_of(service: str) -> str:
 STREAMS = (
     *(
         Stream(stream_of(service), tuple(data.type for data in EVENTS.values() if data.source == service))
-        for service in SERVICES
-        if any(data.source == service for data in EVENTS.values())
+        for service in OUTBOXES
     ),
-    # Commands' bodies can be dead letters too, so these may be as large as a message gets.
-    Stream("DEAD_LETTERS", ("dead_letter.>",), max_age=30 * _DAY, max_msg_size=1024 * 1024),
+    # An event is kept whole, with what was wrong beside it.
+    Stream("DEAD_LETTERS", ("dead_letter.>",), max_age=30 * _DAY, max_msg_size=128 * 1024),
     Stream("ADVISORIES", ("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",), max_age=30 * _DAY, max_bytes=_GIB // 16),
 )
 
@@ -184,7 +187,12 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
         memory_store.FETCH_CONTENTS,
         entity_extractor.CONTEXT,
     ),
-    MIGRATOR: (memory_store.COVERAGE, memory_store.PRUNE_VECTORS, embedding_worker.REEMBED),
+    MIGRATOR: (
+        memory_store.COVERAGE,
+        memory_store.PRUNE_VECTORS,
+        embedding_worker.REEMBED,
+        *(method(service) for service in OUTBOXES for method in (retry_command_of, drop_command_of)),
+    ),
 }
 """Which service calls which methods. A call that is not here is refused by NATS."""
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.asyncapi import document
-from contracts.events import EVENTS, Event, EventData, event, parse_event
+from contracts.events import EVENTS, ArchivedReason, Event, EventData, event, parse_event
 
 GOLDEN = Path(__file__).parent / "golden"
 ASYNCAPI = Path(__file__).parents[4] / "docs" / "asyncapi.json"
@@ -17,7 +17,9 @@ ASYNCAPI = Path(__file__).parents[4] / "docs" / "asyncapi.json"
 SAMPLES = {
     UUID: "00000000-0000-4000-8000-000000000001",
     str: "text",
+    str | None: "text",
     int: 1,
+    ArchivedReason: "superseded",
 }
 
 

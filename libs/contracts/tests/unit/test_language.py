@@ -11,11 +11,23 @@ from pydantic import TypeAdapter, ValidationError
 
 from contracts import memory_store
 from contracts.base import JsonObject, Text
+from contracts.dead_letters import drop_command_of, retry_command_of
+from contracts.embedding_worker import Embedding
 from contracts.events import EVENTS
 from contracts.identity import Identity
 from contracts.memory_store import NewMemory, Search
 from contracts.permissions import nats_authorization, permissions_of, subscriber_permissions
-from contracts.topology import CALLS, DURABLES, SERVICES, STREAMS, answered_by
+from contracts.topology import (
+    CALLS,
+    DURABLES,
+    ERASURES,
+    MIGRATOR,
+    OUTBOXES,
+    OWNERS,
+    SERVICES,
+    STREAMS,
+    answered_by,
+)
 
 
 @given(st.text(min_size=1, max_size=255), st.text(min_size=1, max_size=255))
@@ -98,6 +110,20 @@ def test_the_gateway_may_not_fetch_contents_across_users():
     assert memory_store.FETCH_CONTENTS.subject not in permissions_of("gateway").publish
 
 
+def test_nobody_but_the_operator_decides_about_refused_commands():
+    for service in OUTBOXES:
+        for method in (retry_command_of(service), drop_command_of(service)):
+            assert [caller for caller, methods in CALLS.items() if method in methods] == [MIGRATOR]
+
+
+def test_erasing_asks_who_makes_others_store_before_who_stores():
+    for service in OWNERS:
+        # Commands go to memory-store only: it comes last.
+        asked_later = set(OWNERS[: OWNERS.index(service)])
+        assert service == memory_store.SERVICE or memory_store.SERVICE in asked_later
+    assert {durable.service for durable in ERASURES.values()} == set(OWNERS) - {memory_store.SERVICE}
+
+
 def test_a_subscriber_reads_events_and_publishes_none():
     allowed = subscriber_permissions()
     assert set(EVENTS) <= set(allowed.subscribe)
@@ -113,7 +139,9 @@ def test_the_nats_configuration_has_a_user_for_each_service():
 
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=50))
 def test_a_vector_is_bytes_here_and_base64_on_the_wire(numbers):
-    sent = memory_store.Recall(question="q", embedding=struct.pack(f"<{len(numbers)}f", *numbers))
+    vector = struct.pack(f"<{len(numbers)}f", *numbers)
+    made = Embedding(model="m", dimensions=len(numbers), min_similarity=0.2, embedding=vector)
+    sent = memory_store.Recall(question="q", embedding=made)
     received = memory_store.Recall.model_validate_json(sent.model_dump_json())
     assert received == sent
-    assert list(struct.unpack(f"<{len(numbers)}f", received.embedding)) == numbers
+    assert list(struct.unpack(f"<{len(numbers)}f", received.embedding.embedding)) == numbers

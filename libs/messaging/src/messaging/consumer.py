@@ -17,7 +17,7 @@ from contracts.events import Event, parse_event
 from contracts.methods import ProblemError
 from contracts.topology import Durable
 from messaging import dead_letters
-from messaging.errors import GiveUp, RetryLater, problem_of
+from messaging.errors import GiveUp, RetryLater, problem_of, reason_of
 from messaging.puller import ConsumerMissing, Puller
 from observability import logger, span
 from observability.metrics import EVENTS_CONSUMED
@@ -143,7 +143,7 @@ class Consumer:
         delivery.settled = True
         deliveries = delivery.message.metadata.num_delivered or 1
         if _is_permanent(error) or (not _is_passing(error) and deliveries >= self._durable.max_failures):
-            await self._bury(delivery.message, f"{type(error).__name__}: {error}")
+            await self._bury(delivery.message, reason_of(error))
             return
         delay = backoff(deliveries)
         if isinstance(error, RetryLater) and error.delay is not None and math.isfinite(error.delay):

@@ -1,11 +1,15 @@
 """How a handler says what went wrong: for now, or for good."""
 
+from collections.abc import Iterator
+
 from asyncpg.exceptions import (
     CannotConnectNowError,
     ConnectionDoesNotExistError,
+    DeadlockDetectedError,
     InterfaceError,
     PostgresConnectionError,
     QueryCanceledError,
+    SerializationError,
     TooManyConnectionsError,
 )
 from nats.errors import Error as NatsError
@@ -25,6 +29,8 @@ _DATABASE_AWAY = (
     InterfaceError,
     OSError,
 )
+# Of two transactions that were in each other's way, Postgres gave up this one.
+_IN_THE_WAY = (DeadlockDetectedError, SerializationError)
 
 
 def problem_of(error: BaseException) -> Problem:
@@ -35,21 +41,33 @@ def problem_of(error: BaseException) -> Problem:
         return problem("invalid", errors=field_errors(error))
     if isinstance(error, TimeoutError):
         return problem("timeout")
-    if isinstance(error, SQLAlchemyError):
+    if isinstance(error, (SQLAlchemyError, *_IN_THE_WAY)):
         return _database_problem(error)
     if isinstance(error, OSError | NatsError):
         return problem("unavailable", retry_after=2)
     return problem("failed")
 
 
-def _database_problem(error: SQLAlchemyError) -> Problem:
+def _database_problem(error: BaseException) -> Problem:
     if isinstance(error, PoolTimeoutError):
         return problem("unavailable", "the database is busy", retry_after=1)
+    if _caused_by(error, _IN_THE_WAY):
+        return problem("unavailable", "another change came first", retry_after=1)
     if _caused_by(error, (QueryCanceledError,)):
         return problem("timeout", "the database took too long")
     if isinstance(error, OperationalError | SqlInterfaceError) or _caused_by(error, _DATABASE_AWAY):
         return problem("unavailable", "the database is away", retry_after=2)
     return problem("failed")
+
+
+def reason_of(error: BaseException) -> str:
+    """What may be kept of an error: its text where that was written for it, else its type and those of its causes.
+
+    The texts of databases, parsers and clients quote what users wrote.
+    """
+    if isinstance(error, ProblemError | RetryLater | GiveUp):
+        return f"{type(error).__name__}: {error}"
+    return " from ".join(dict.fromkeys(type(each).__name__ for each in _causes(error)))
 
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
@@ -64,14 +82,17 @@ def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
 
 
 def _caused_by(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, kinds):
-            return True
-        seen = seen.__cause__ or getattr(seen, "orig", None)
-        if seen is error:
-            return False
-    return False
+    return any(isinstance(each, kinds) for each in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what caused it, and so on; each once."""
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        seen.append(cause)
+        yield cause
+        cause = cause.__cause__ or getattr(cause, "orig", None)
 
 
 class RetryLater(Exception):  # noqa: N818  # reads as what it asks for

@@ -14,7 +14,7 @@ from persistence import Transaction
 
 
 def outbox_table(metadata: MetaData) -> Table:
-    """The outbox of a service, as `persistence.policies.create_outbox` makes it."""
+    """The outbox of a service, as `create_outbox` and `own_outbox` of `persistence.policies` make it."""
     return Table(
         "memori_outbox",
         metadata,
@@ -27,6 +27,10 @@ def outbox_table(metadata: MetaData) -> Table:
         Column("attempts", Integer, nullable=False),
         Column("not_before", DateTime(timezone=True), nullable=False),
         Column("created_at", DateTime(timezone=True), nullable=False),
+        Column("tenant_id", Text, nullable=False),
+        Column("user_id", Text, nullable=False),
+        Column("failures", Integer, nullable=False),
+        Column("refused_at", DateTime(timezone=True)),
     )
 
 
@@ -41,11 +45,16 @@ class Outbox:
         """Have the relay woken after a commit, so that events do not wait for its next poll."""
         self._wake = wake
 
+    def wake_after(self, transaction: Transaction) -> None:
+        """Have the relay look at the outbox once the transaction has committed."""
+        transaction.after_commit(self._wake)
+
     async def emit(self, transaction: Transaction, *data: EventData, identity: Identity) -> None:
         """Say that something happened to this user's rows; published once the transaction has committed."""
         events = [event(item, tenant_id=identity.tenant_id, user_id=identity.user_id) for item in data]
         await self._add(
             transaction,
+            identity,
             [
                 {
                     "kind": "event",
@@ -64,6 +73,7 @@ class Outbox:
         """Have another service do something: asked after the commit, again and again until it answers."""
         await self._add(
             transaction,
+            identity,
             [
                 {
                     "kind": "command",
@@ -75,11 +85,12 @@ class Outbox:
             ],
         )
 
-    async def _add(self, transaction: Transaction, rows: list[dict[str, Any]]) -> None:
+    async def _add(self, transaction: Transaction, identity: Identity, rows: list[dict[str, Any]]) -> None:
         if rows:
+            owner = {"tenant_id": identity.tenant_id, "user_id": identity.user_id}
             # Inline: nothing is returned, since the app role may not read the outbox.
-            await transaction.execute(insert(self.table).inline(), rows)
-            transaction.after_commit(self._wake)
+            await transaction.execute(insert(self.table).inline(), [row | owner for row in rows])
+            self.wake_after(transaction)
 
 
 def _headers() -> dict[str, str]:

@@ -16,13 +16,14 @@ from pydantic import ValidationError
 from sqlalchemy import Row, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.dead_letters import RefusedCommand
 from contracts.methods import DEADLINE, PROBLEM
 from contracts.problems import Problem
 from contracts.topology import stream_of
 from messaging import dead_letters
 from messaging.outbox import Outbox
 from observability import logger, span
-from observability.metrics import OUTBOX_PENDING, OUTBOX_PUBLISHED
+from observability.metrics import OUTBOX_PENDING, OUTBOX_PUBLISHED, OUTBOX_REFUSED
 from persistence import Database
 
 _log = logger(__name__)
@@ -32,12 +33,16 @@ _POLL_SECONDS = 1.0
 _COMMAND_TIMEOUT = 10.0
 _COMMANDS_AT_ONCE = 8
 _MAX_BACKOFF = timedelta(minutes=5)
+_MAX_FAILURES = 100
 
 
 class Relay:
     """Publishes events, and asks commands until they are answered.
 
     Events go oldest first, but many at once: their order holds only while none of them fails.
+
+    A command that is refused, or that its service fails at a hundred times, stays in the outbox and is not asked again
+    by itself: what it asks is personal data, so only its dead letter, which names the row, goes into a stream.
     """
 
     def __init__(self, service: str, database: Database, broker: NatsBroker, outbox: Outbox) -> None:
@@ -93,8 +98,10 @@ class Relay:
     async def _watch(self, leader: AsyncConnection) -> None:
         """Fail once the connection that holds the lock is gone; report what waits."""
         while True:
-            count = await leader.execute(select(func.count()).select_from(self._table))
-            OUTBOX_PENDING.set(count.scalar_one())
+            refused = func.count(self._table.c.refused_at)
+            count = (await leader.execute(select(func.count() - refused, refused).select_from(self._table))).one()
+            OUTBOX_PENDING.set(count[0])
+            OUTBOX_REFUSED.set(count[1])
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _publish_events(self) -> int:
@@ -139,7 +146,7 @@ class Relay:
         async with self._database.worker_transaction() as transaction:
             found = await transaction.execute(
                 select(table)
-                .where(table.c.kind == "command", table.c.not_before <= func.now())
+                .where(table.c.kind == "command", table.c.refused_at.is_(None), table.c.not_before <= func.now())
                 .order_by(table.c.not_before, table.c.id)
                 .limit(_COMMANDS_AT_ONCE)
             )
@@ -164,28 +171,44 @@ class Relay:
         except (NatsError, NoRespondersError, TimeoutError, ValidationError) as error:
             await self._postpone(row, type(error).__name__)
             return
-        if refused is not None and refused.is_transient:
-            await self._postpone(row, refused.type)
+        if refused is None:
+            async with self._database.worker_transaction() as transaction:
+                await transaction.execute(delete(self._table).where(self._table.c.id == row.id))
+            OUTBOX_PUBLISHED.labels("command").inc()
             return
-        if refused is not None:
-            await dead_letters.keep(
-                self._broker,
-                consumer=f"{self._service}-commands",
-                subject=row.subject,
-                body=row.body,
-                reason=f"{refused.type}: {refused.detail}",
-                headers=row.headers,
-            )
-        async with self._database.worker_transaction() as transaction:
-            await transaction.execute(delete(self._table).where(self._table.c.id == row.id))
-        OUTBOX_PUBLISHED.labels("command").inc()
+        failures = row.failures + (refused.type == "failed")
+        if refused.is_transient and failures < _MAX_FAILURES:
+            await self._postpone(row, refused.type, failures)
+        else:
+            await self._put_aside(row, refused)
 
-    async def _postpone(self, row: Row[Any], reason: str) -> None:
+    async def _postpone(self, row: Row[Any], reason: str, failures: int | None = None) -> None:
         delay = min(timedelta(seconds=0.5) * 2 ** min(row.attempts, 12), _MAX_BACKOFF)
         _log.info("command_postponed", subject=row.subject, attempts=row.attempts + 1, reason=reason)
         async with self._database.worker_transaction() as transaction:
             await transaction.execute(
                 update(self._table)
                 .where(self._table.c.id == row.id)
-                .values(attempts=row.attempts + 1, not_before=func.now() + delay)
+                .values(
+                    attempts=row.attempts + 1,
+                    failures=row.failures if failures is None else failures,
+                    not_before=func.now() + delay,
+                )
+            )
+
+    async def _put_aside(self, row: Row[Any], refused: Problem) -> None:
+        # The letter first: a row that no letter names would be found by nobody, and a letter that came twice only says
+        # the same again.
+        letter = RefusedCommand(service=self._service, outbox_id=row.id, method=row.subject)
+        await dead_letters.keep(
+            self._broker,
+            consumer=f"{self._service}-commands",
+            subject=row.subject,
+            body=letter.model_dump_json().encode(),
+            reason=f"{refused.type}: {refused.detail}" if refused.detail else refused.type,
+            headers={},
+        )
+        async with self._database.worker_transaction() as transaction:
+            await transaction.execute(
+                update(self._table).where(self._table.c.id == row.id).values(refused_at=func.now())
             )

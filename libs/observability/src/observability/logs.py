@@ -1,4 +1,8 @@
-"""JSON logs on standard output, each line with the trace it belongs to. Contents of memories are never logged."""
+"""JSON logs on standard output, each line with the trace it belongs to. Contents of memories are never logged.
+
+Neither are the texts of exceptions, which quote what a database or parser was given: of those there are the types, and
+where in the code they were raised.
+"""
 
 import logging
 import sys
@@ -7,6 +11,8 @@ from typing import Any
 
 import structlog
 from opentelemetry import trace
+
+from observability.tracebacks import without_texts
 
 
 def _with_trace(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -30,7 +36,7 @@ def configure(service: str, *, level: str = "INFO") -> None:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(without_texts),
             structlog.processors.JSONRenderer(),
         ],
     )

@@ -12,6 +12,9 @@ EVENTS_CONSUMED = Counter("memori_events_consumed_total", "Events taken from a s
 DEAD_LETTERS = Counter("memori_dead_letters_total", "Messages given up on", ("consumer",))
 OUTBOX_PUBLISHED = Counter("memori_outbox_published_total", "Outbox rows delivered", ("kind",))
 OUTBOX_PENDING = Gauge("memori_outbox_pending", "Outbox rows not yet delivered")
+OUTBOX_REFUSED = Gauge(
+    "memori_outbox_refused", "Commands in the outbox that were refused, until they are replayed or dropped"
+)
 
 
 def render() -> tuple[bytes, str]:

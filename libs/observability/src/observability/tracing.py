@@ -33,7 +33,10 @@ def carry(headers: MutableMapping[str, str]) -> None:
 def span(name: str, kind: SpanKind = SpanKind.INTERNAL, headers: Mapping[str, str] | None = None) -> Iterator[Span]:
     """A span around a block, as a child of the context in `headers` when given; an exception marks it failed."""
     context = extract(headers) if headers is not None else None
-    with _tracer.start_as_current_span(name, context=context, kind=kind, set_status_on_exception=False) as current:
+    # The text of an exception may quote what users wrote: only its type is kept.
+    with _tracer.start_as_current_span(
+        name, context=context, kind=kind, record_exception=False, set_status_on_exception=False
+    ) as current:
         try:
             yield current
         except BaseException as error:

@@ -1,6 +1,6 @@
 """The engine, and the transaction in which row-level security knows who asks."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,7 +34,7 @@ class Transaction:
 
 
 class Database:
-    """A small pool of connections under one role."""
+    """A small pool of connections under one role; `settings` are set at the start of each connection."""
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Database:
         max_overflow: int = 0,
         statement_timeout_seconds: float = 30.0,
         pool_timeout_seconds: float = 5.0,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.engine: AsyncEngine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
@@ -65,6 +66,7 @@ class Database:
                     "idle_in_transaction_session_timeout": "60000",
                     # Short statements by the thousand: compiling them costs more than it saves.
                     "jit": "off",
+                    **(settings or {}),
                 },
             },
         )

@@ -51,6 +51,25 @@ def downgrade():
 """
 
 
+MOVED = """
+from alembic import op
+from persistence.policies import every_row
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade():
+    op.execute("update toy_service.notes set body = 'not reached'")
+    with every_row("toy_service", "notes"):
+        op.execute("update toy_service.notes set body = body || ', moved'")
+
+
+def downgrade():
+    pass
+"""
+
+
 @pytest.fixture
 def scripts(tmp_path):
     (tmp_path / "versions").mkdir()
@@ -108,6 +127,18 @@ async def test_a_migration_that_fails_leaves_nothing_behind(postgres_database, s
         assert await connection.scalar(text("select to_regclass('toy_service.half')")) is None
         version = await connection.scalar(text("select version_num from toy_service.memori_schema_version"))
         assert version == "0001"
+
+
+async def test_a_migration_reaches_rows_when_it_says_so_and_they_are_guarded_again(app, postgres_database, scripts):
+    await write(app, "ada", "hers")
+    (scripts / "versions" / "0002_moved.py").write_text(MOVED)
+    assert await apply(postgres_database, scripts) == ["0002"]
+    assert await read(app, "ada") == ["hers, moved"]
+    async with migrator(postgres_database) as connection:
+        forced = await connection.scalar(
+            text("select relforcerowsecurity from pg_class where oid = 'toy_service.notes'::regclass")
+        )
+    assert forced is True
 
 
 async def test_a_user_sees_own_rows_only(app):

@@ -56,10 +56,20 @@ class Settings(BaseSettings):
 
 
 class DatabaseSettings(Settings):
-    """What a service that owns tables needs: one connection under row-level security, one for work across users."""
+    """What a service that owns tables needs: one connection under row-level security, one for work across users, and
+    the key that hashes and seals of what it keeps are made with.
+    """
 
     database_url: SecretStr
     database_worker_url: SecretStr
     database_pool_size: int = Field(default=20, ge=1, le=200)
     database_max_overflow: int = Field(default=10, ge=0, le=200)
     database_worker_pool_size: int = Field(default=3, ge=2, le=50)
+    secret_key: SecretStr = Field(min_length=32)
+    secret_key_previous: SecretStr | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The keys that secrets at rest may be sealed with, the current one first."""
+        keys = (self.secret_key, self.secret_key_previous)
+        return tuple(key.get_secret_value() for key in keys if key is not None and key.get_secret_value())

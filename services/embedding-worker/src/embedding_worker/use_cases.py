@@ -1,19 +1,20 @@
-"""What embedding-worker does: embed memories that changed, and queries that are asked."""
+"""What embedding-worker does for memories: embed what is new, changed or was missed."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from math import ceil
 
 import numpy as np
-from prometheus_client import Counter
+from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 
-from contracts.embedding_worker import Embedding
 from contracts.events import Event, MemoryEventData
-from contracts.identity import Identity, service_identity
+from contracts.identity import service_identity
 from contracts.memory_store import (
     FETCH_CONTENTS,
+    MAX_BATCH,
+    MAX_CHUNKS,
     STORE_VECTORS,
     FetchContents,
     MemoryContent,
@@ -21,89 +22,70 @@ from contracts.memory_store import (
     OwnedMemory,
     StoreVectors,
 )
-from contracts.methods import MAX_MESSAGE_BYTES
-from embedding_worker.domain import Text
+from embedding_worker.domain import Text, at_most
+from embedding_worker.metrics import CACHE
 from embedding_worker.models import EmbeddingModel, EmbeddingRejected, EmbeddingUnavailable
-from embedding_worker.repository import EmbeddingCache, Key
+from embedding_worker.models.batching import by_size
+from embedding_worker.repository import EmbeddingCache
 from messaging import GiveUp, RetryLater, RpcClient
+from messaging.paging import ROOM_BYTES
 from observability import logger
 
 _log = logger(__name__)
 
-CACHE = Counter("memori_embedding_cache_total", "Texts looked up in the embedding cache", ("outcome",))
-ERRORS = Counter("memori_embedding_errors_total", "Calls of the embedding model that failed", ("kind",))
-EMBEDDED = Counter("memori_embedded_texts_total", "Texts embedded by the model")
-
 _ME = service_identity("embedding-worker")
 _RPC_SECONDS = 10.0
-_QUERIES_KEPT = 10_000
 _SWEEP_SECONDS = 300.0
-# A vector on the wire: base64 of four bytes a number, and its ids.
-_VECTOR_OVERHEAD = 800
+# JSON around a memory's vectors: its id, names of fields, and its owner's ids, whose characters may need escapes.
+_MEMORY_BYTES = 200
+_CHARACTER_BYTES = 6
+_LONGEST_IDS = 2 * 255
 
 
 class Embeddings:
-    """The verbs of embedding-worker."""
+    """Embeds memories, up to `batch` pieces of their contents at a time."""
 
-    def __init__(self, model: EmbeddingModel, cache: EmbeddingCache, rpc: RpcClient, secret: bytes) -> None:
+    def __init__(
+        self, model: EmbeddingModel, cache: EmbeddingCache, rpc: RpcClient, secret: bytes, *, batch: int
+    ) -> None:
         self._model = model
         self._cache = cache
         self._rpc = rpc
         self._secret = secret
-        self._queries: OrderedDict[Key, bytes] = OrderedDict()
-        self._unavailable: EmbeddingUnavailable | None = None
-
-    async def embed_query(self, text: str, identity: Identity) -> Embedding:
-        """The vector of a question; the same user's same question is remembered in this process.
-
-        Raises:
-            EmbeddingUnavailable, EmbeddingRejected: as the model does.
-        """
-        key = Text(identity.tenant_id, identity.user_id, text).key(self._secret)
-        vector = self._queries.get(key)
-        CACHE.labels("miss" if vector is None else "hit").inc()
-        if vector is None:
-            with self._watched():
-                vector = (await self._model.embed_query(text)).astype("<f4").tobytes()
-            EMBEDDED.inc()
-            self._queries[key] = vector
-            if len(self._queries) > _QUERIES_KEPT:
-                self._queries.popitem(last=False)
-        else:
-            self._queries.move_to_end(key)
-        return Embedding.model_construct(
-            model=self._model.name,
-            dimensions=self._model.dimensions,
-            min_similarity=self._model.default_min_similarity,
-            embedding=vector,
-        )
+        self._batch = batch
+        self._vector_bytes = 4 * ceil(model.dimensions * 4 / 3) + len('"",')
+        room = ROOM_BYTES - _MEMORY_BYTES - _LONGEST_IDS * _CHARACTER_BYTES
+        self._most_vectors = min(MAX_CHUNKS, room // self._vector_bytes)
 
     async def embed_memories(self, events: Sequence[Event[MemoryEventData]]) -> None:
-        """Store the vectors of the memories' current contents; those that are gone by now are skipped.
+        """Embed the memories that events are about; raises what `embed` does."""
+        memories = [
+            OwnedMemory(tenant_id=event.tenantid, user_id=event.userid, memory_id=event.data.memory_id)
+            for event in events
+        ]
+        await self.embed(memories, since=min(event.time for event in events))
+
+    async def embed(self, memories: Iterable[OwnedMemory], *, since: datetime | None = None) -> int:
+        """Store the vectors of the memories' current contents; returns how many memories have theirs from now on.
+
+        Those that are gone by now, or have their vectors already, are skipped. What was stored before an error stays.
+        Nothing is cached of users who were erased `since` the work was called for, which is now when left out.
 
         Raises:
             RetryLater: the model or a service is away.
             GiveUp: a content will never get a vector.
         """
-        wanted = list(
-            dict.fromkeys(
-                OwnedMemory(tenant_id=event.tenantid, user_id=event.userid, memory_id=event.data.memory_id)
-                for event in events
-            )
-        )
-        contents = await self._fetch(wanted)
-        if not contents:
-            return
-        vectors = await self._vectors([Text(c.tenant_id, c.user_id, c.content) for c in contents])
-        await self._store(contents, vectors)
-
-    async def ping(self) -> None:
-        """Raise when the model's last answer was that it is away."""
-        if self._unavailable is not None:
-            raise self._unavailable
+        since = since or datetime.now(UTC)
+        contents = await self._fetch(list(dict.fromkeys(memories)))
+        pieces = await self._split([content.content for content in contents])
+        stored = 0
+        for run in by_size([len(found) for found in pieces], max_texts=self._batch, max_size=self._batch):
+            part = slice(run.start, run.stop)
+            stored += await self._store(contents[part], await self._vectors(contents[part], pieces[part], since))
+        return stored
 
     async def sweep(self) -> None:
-        """Drop expired vectors, again and again."""
+        """Drop expired vectors from the cache, again and again."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             try:
@@ -114,70 +96,87 @@ class Embeddings:
     async def _fetch(self, wanted: list[OwnedMemory]) -> list[MemoryContent]:
         contents: list[MemoryContent] = []
         while wanted:
-            reply = await self._rpc.call(
-                FETCH_CONTENTS, FetchContents(memories=tuple(wanted)), _ME, timeout_seconds=_RPC_SECONDS
-            )
-            if not reply.contents and not reply.gone:
+            request = FetchContents(memories=tuple(wanted), without_vector_of=self._model.name)
+            reply = await self._rpc.call(FETCH_CONTENTS, request, _ME, timeout_seconds=_RPC_SECONDS)
+            answered = {memory.key for memory in (*reply.contents, *reply.gone, *reply.embedded)}
+            if not answered:
                 raise RetryLater("memory-store answered none of the contents")
             contents += reply.contents
-            answered = {memory.key for memory in (*reply.contents, *reply.gone)}
             wanted = [memory for memory in wanted if memory.key not in answered]
         return contents
 
-    async def _vectors(self, texts: list[Text]) -> list[bytes]:
-        keys = [text.key(self._secret) for text in texts]
-        known = await self._cache.find(self._model.name, keys)
-        missing = {key: text.content for key, text in zip(keys, texts, strict=True) if key not in known}
-        CACHE.labels("hit").inc(len(keys) - len(missing))
+    async def _split(self, contents: list[str]) -> list[list[str]]:
+        try:
+            return await self._model.split(contents)
+        except EmbeddingRejected as error:
+            raise GiveUp(str(error)) from error
+
+    async def _vectors(
+        self, contents: Sequence[MemoryContent], pieces: Sequence[Sequence[str]], since: datetime
+    ) -> list[tuple[bytes, ...]]:
+        """The vectors of each content's pieces: those of equal pieces of one user are made once."""
+        keys = [
+            [Text(content.tenant_id, content.user_id, piece).key(self._secret) for piece in found]
+            for content, found in zip(contents, pieces, strict=True)
+        ]
+        texts = {
+            key: piece
+            for own_keys, found in zip(keys, pieces, strict=True)
+            for key, piece in zip(own_keys, found, strict=True)
+        }
+        known = await self._cache.find(self._model.name, texts)
+        missing = {key: piece for key, piece in texts.items() if key not in known}
+        CACHE.labels("hit").inc(len(texts) - len(missing))
         CACHE.labels("miss").inc(len(missing))
         if missing:
-            made = await self._embed(list(missing.values()))
-            fresh = dict(zip(missing, made, strict=True))
-            await self._cache.keep(self._model.name, fresh)
+            fresh = dict(zip(missing, await self._embed(list(missing.values())), strict=True))
+            await self._cache.keep(self._model.name, fresh, since=since)
             known |= fresh
-        return [known[key] for key in keys]
+        return [self._carried([known[key] for key in own_keys]) for own_keys in keys]
 
-    async def _embed(self, contents: list[str]) -> list[bytes]:
+    async def _embed(self, texts: list[str]) -> list[bytes]:
         try:
-            with self._watched():
-                matrix = await self._model.embed(contents)
+            matrix = await self._model.embed(texts)
         except EmbeddingUnavailable as error:
             raise RetryLater(str(error), error.retry_after) from error
         except EmbeddingRejected as error:
             raise GiveUp(str(error)) from error
-        EMBEDDED.inc(len(contents))
-        return [np.asarray(row, dtype="<f4").tobytes() for row in matrix]
+        return _packed(matrix)
 
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        try:
-            yield
-        except EmbeddingUnavailable as error:
-            ERRORS.labels("unavailable").inc()
-            self._unavailable = error
-            raise
-        except EmbeddingRejected:
-            ERRORS.labels("rejected").inc()
-            raise
-        self._unavailable = None
+    def _carried(self, vectors: list[bytes]) -> tuple[bytes, ...]:
+        """As many vectors as one memory may have, and as fit one message."""
+        if len(vectors) <= self._most_vectors:
+            return tuple(vectors)
+        matrix = np.stack([np.frombuffer(vector, "<f4") for vector in vectors])
+        return tuple(_packed(at_most(matrix, self._most_vectors)))
 
-    async def _store(self, contents: list[MemoryContent], vectors: list[bytes]) -> None:
-        size = self._model.dimensions * 4 * 4 // 3 + _VECTOR_OVERHEAD
-        page = max(1, MAX_MESSAGE_BYTES // size)
+    async def _store(self, contents: Sequence[MemoryContent], vectors: Sequence[tuple[bytes, ...]]) -> int:
+        # Not validated: these are our own vectors, and there are many of them.
         items = [
             MemoryVector.model_construct(
                 tenant_id=content.tenant_id,
                 user_id=content.user_id,
                 memory_id=content.memory_id,
                 content_version=content.content_version,
-                embedding=vector,
+                embeddings=own,
             )
-            for content, vector in zip(contents, vectors, strict=True)
+            for content, own in zip(contents, vectors, strict=True)
         ]
-        for start in range(0, len(items), page):
+        sizes = [
+            _MEMORY_BYTES
+            + (len(item.tenant_id) + len(item.user_id)) * _CHARACTER_BYTES
+            + len(item.embeddings) * self._vector_bytes
+            for item in items
+        ]
+        stored = 0
+        for page in by_size(sizes, max_texts=MAX_BATCH, max_size=ROOM_BYTES):
             request = StoreVectors(
-                model=self._model.name,
-                dimensions=self._model.dimensions,
-                vectors=tuple(items[start : start + page]),
+                model=self._model.name, dimensions=self._model.dimensions, vectors=tuple(items[page.start : page.stop])
             )
-            await self._rpc.call(STORE_VECTORS, request, _ME, timeout_seconds=_RPC_SECONDS)
+            reply = await self._rpc.call(STORE_VECTORS, request, _ME, timeout_seconds=_RPC_SECONDS)
+            stored += reply.stored
+        return stored
+
+
+def _packed(matrix: NDArray[np.float32]) -> list[bytes]:
+    return [np.asarray(row, dtype="<f4").tobytes() for row in matrix]

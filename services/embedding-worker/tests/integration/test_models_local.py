@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from embedding_worker.models import EmbeddingRejected
-from embedding_worker.models.catalog import create_model
+from embedding_worker.models.catalog import create_model, recreate_model
 from embedding_worker.models.graph_cache import default_cache_dir
 from embedding_worker.models.weights import EncoderFiles
 
@@ -134,8 +134,40 @@ def test_any_text_has_tokens(model, text):
     assert model.count_tokens(text) >= 2
 
 
+SCRIPTS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=3000),
+    st.text("데이터베이스 매출을분기마다집계하고.", min_size=200, max_size=3000),
+    st.text("数据库客户的收入，并且不包括退款。", min_size=200, max_size=3000),
+    st.text("ab1_-. 🙂é\u0301\u200d", min_size=200, max_size=3000),
+    st.lists(
+        st.sampled_from(["revenue", "orders.customer_id", "x" * 120, "\n", "Refunds.", "日本語"]), max_size=900
+    ).map(" ".join),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=SCRIPTS)
+async def test_a_text_is_split_into_pieces_that_fit_and_hold_all_of_it(model, text):
+    ((*pieces,),) = await model.split([text])
+
+    assert all(model.count_tokens(piece) <= model.max_tokens for piece in pieces)
+    if model.count_tokens(text) <= model.max_tokens:
+        assert pieces == [text]
+    reached = {0}
+    for piece in pieces:
+        reached = {at + len(piece) for at in range(max(reached) + 1) if text.startswith(piece, at)}
+    assert len(text) in reached
+
+
+async def test_each_text_is_split_by_itself(model):
+    long, short = "The report lists orders and refunds. " * 100, "short"
+    pieces, single = await model.split([long, short])
+    assert (len(pieces), single) == (4, [short])
+    assert all(piece.startswith("The report") for piece in pieces)
+
+
 async def test_a_lone_surrogate_is_rejected(model):
-    for call in (model.embed(["fine", "\ud800"]), model.embed_query("\ud800")):
+    for call in (model.embed(["fine", "\ud800"]), model.embed_query("\ud800"), model.split(["\ud800"])):
         with pytest.raises(EmbeddingRejected, match="surrogate"):
             await call
 
@@ -236,6 +268,9 @@ async def test_other_weights_are_another_model(tmp_path, model):
     digest = hashlib.sha256(content).hexdigest()
     assert own.name == f"our-encoder-{digest[:8]}"
     await own.close()
+    again = recreate_model(own.name, 384, model_dir=own_directory, cache_dir=tmp_path / "cache")
+    assert again.name == own.name
+    await again.close()
 
 
 @pytest.mark.parametrize(
@@ -254,7 +289,7 @@ def test_an_architecture_we_do_not_build_is_refused_by_name(tmp_path, file, chan
         create_model("local", model_dir=tmp_path, cache_dir=tmp_path / "cache")
 
 
-@pytest.mark.parametrize("setting", [{"model": "text-embedding-ada-002"}, {"dimensions": 768}])
+@pytest.mark.parametrize("setting", [{"model": "text-embedding-ada-002"}, {"dimensions": 768}, {"max_tokens": 512}])
 def test_settings_that_the_local_model_cannot_meet_are_refused(cache_dir, setting):
     with pytest.raises(ValueError, match=f"MEMORI_EMBEDDING_{next(iter(setting)).upper()}"):
         create_model("local", cache_dir=cache_dir, **setting)

@@ -322,8 +322,26 @@ async def test_a_vector_without_a_direction_is_rejected(provider, create, value,
 async def test_a_lone_surrogate_is_rejected_before_it_is_sent(provider, create):
     model = create()
 
-    for call in (model.embed(["fine", "\ud800"]), model.embed_query("\ud800")):
+    for call in (model.embed(["fine", "\ud800"]), model.embed_query("\ud800"), model.split(["\ud800"])):
         with pytest.raises(EmbeddingRejected, match="surrogate"):
             await call
 
     assert provider.requests == []
+
+
+async def test_a_text_is_split_where_it_might_have_more_tokens_than_the_window(provider, create):
+    short, long, ideographs = "short", "Refunds are not revenue. " * 400, "客户的收入按季度汇总。" * 900
+    split = await create().split([short, long, ideographs])
+
+    assert split[0] == [short]
+    assert [len(pieces) for pieces in split] == [1, 2, 4]
+    assert all(len(piece.encode()) <= 8190 for pieces in split for piece in pieces)
+    assert all(piece.endswith("。") for piece in split[2])
+    assert provider.requests == []
+
+
+async def test_the_window_of_an_endpoints_model_is_a_setting(create):
+    (pieces,) = await create(max_tokens=256).split(["Refunds are not revenue. " * 40])
+
+    assert len(pieces) == 5
+    assert all(len(piece) <= 254 for piece in pieces)

@@ -1,17 +1,18 @@
-"""What entity-extractor consumes: schemas that were read, sources that are gone, queries that ran."""
+"""What entity-extractor consumes: schemas that were read, sources that are gone, queries that ran, users erased."""
 
 from typing import Any
 
 from faststream.nats import NatsBroker
 
+from contracts.entity_extractor import SERVICE
 from contracts.events import DataSourceDeleted, Event
-from contracts.topology import EXTRACT_SCHEMAS, LEARN_QUERIES
+from contracts.topology import ERASURES, EXTRACT_SCHEMAS, LEARN_QUERIES
 from entity_extractor.use_cases.learning import LearningUseCases
 from entity_extractor.use_cases.schemas import SchemaUseCases
-from messaging import Consumer, each
+from messaging import Consumer, Guard, PersonalData, each
 
 
-def schemas(broker: NatsBroker, use_cases: SchemaUseCases) -> Consumer:
+def schemas(broker: NatsBroker, use_cases: SchemaUseCases, guard: Guard) -> Consumer:
     """Keeps what schemas declare."""
 
     async def handle(event: Event[Any]) -> None:
@@ -20,9 +21,14 @@ def schemas(broker: NatsBroker, use_cases: SchemaUseCases) -> Consumer:
         else:
             await use_cases.synced(event)
 
-    return Consumer(broker, EXTRACT_SCHEMAS, each(handle))
+    return Consumer(broker, EXTRACT_SCHEMAS, guard(each(handle)))
 
 
-def queries(broker: NatsBroker, use_cases: LearningUseCases) -> Consumer:
+def queries(broker: NatsBroker, use_cases: LearningUseCases, guard: Guard) -> Consumer:
     """Learns from queries that ran."""
-    return Consumer(broker, LEARN_QUERIES, each(use_cases.executed))
+    return Consumer(broker, LEARN_QUERIES, guard(each(use_cases.executed)))
+
+
+def erasures(broker: NatsBroker, personal: PersonalData) -> Consumer:
+    """Erases users whom the gateway could not have erased here."""
+    return Consumer(broker, ERASURES[SERVICE], each(personal.erased))

@@ -4,19 +4,28 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
+from contracts.entity_extractor import SERVICE
 from entity_extractor import consumers, rpc
 from entity_extractor.settings import EntityExtractorSettings
 from entity_extractor.tables import outbox as outbox_table
 from entity_extractor.use_cases.learning import LearningUseCases
+from entity_extractor.use_cases.personal_data import personal_data
 from entity_extractor.use_cases.reading import ReadingUseCases
 from entity_extractor.use_cases.schemas import SchemaUseCases
-from messaging import Outbox, Relay, RpcClient, create_broker, serve_health
+from messaging import (
+    Outbox,
+    Relay,
+    RpcClient,
+    create_broker,
+    serve_health,
+    serve_refused_commands,
+    unless_erased,
+)
 from messaging.broker import ping, start, stop
 from observability.health import Check
 from persistence import Database
+from persistence.erasures import Erasures
 from runtime import background, health_app, serve
-
-SERVICE = "entity-extractor"
 
 
 @asynccontextmanager
@@ -38,21 +47,27 @@ async def running(settings: EntityExtractorSettings) -> AsyncIterator[Mapping[st
     outbox = Outbox(outbox_table)
     relay = Relay(SERVICE, worker, broker, outbox)
     client = RpcClient(broker)
-    schemas = SchemaUseCases(database, outbox, client)
-    learning = LearningUseCases(database, outbox, client, schemas)
-    rpc.register(broker, ReadingUseCases(database))
-    synced = consumers.schemas(broker, schemas)
-    executed = consumers.queries(broker, learning)
+    erasures = Erasures(settings.secrets, service=SERVICE)
+    personal = personal_data(database, erasures)
+    schemas = SchemaUseCases(database, outbox, client, erasures)
+    learning = LearningUseCases(database, outbox, client, schemas, erasures)
+    rpc.register(broker, ReadingUseCases(database), personal)
+    serve_refused_commands(broker, SERVICE, worker, outbox)
+    guard = partial(unless_erased, erasures=erasures, database=database)
+    synced = consumers.schemas(broker, schemas, guard)
+    executed = consumers.queries(broker, learning, guard)
+    erased = consumers.erasures(broker, personal)
     checks: dict[str, Check] = {
         "database": database.ping,
         "nats": partial(ping, broker),
         "schemas": synced.ping,
         "queries": executed.ping,
+        "erasures": erased.ping,
     }
     serve_health(broker, SERVICE, checks)
     try:
         await start(broker)
-        async with background(relay.run(), synced.run(), executed.run()):
+        async with background(relay.run(), synced.run(), executed.run(), erased.run()):
             yield checks
     finally:
         await stop(broker)

@@ -19,6 +19,7 @@ sources = Table(
     Column("data_source_id", Uuid, primary_key=True),
     Column("fingerprint", Text),
     Column("deleted_at", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
 

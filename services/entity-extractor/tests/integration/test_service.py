@@ -3,7 +3,6 @@
 import json
 import random
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import nats
@@ -22,26 +21,16 @@ from contracts.entity_extractor import (
 from contracts.events import DataSourceDeleted, DataSourceSynced, QueryExecuted, event
 from contracts.identity import Identity
 from contracts.methods import ProblemError
-from contracts.problems import problem
 from contracts.sql_generator import (
-    GET_DATA_SOURCE,
-    GET_QUERY,
-    GET_SCHEMA,
     Column,
-    DataSource,
     ForeignKey,
-    QueryRecord,
-    SchemaPage,
     Table,
 )
-from contracts.topology import EXTRACT_SCHEMAS, LEARN_QUERIES
 from entity_extractor.main import running
 from entity_extractor.settings import EntityExtractorSettings
-from messaging import RpcClient, create_broker, serve
 
 ADA = Identity("acme", "ada")
 EVE = Identity("acme", "eve")
-PAGE = 2
 
 
 def table(name, *columns, keys=(), comment=""):
@@ -75,104 +64,6 @@ KEYS = {
 }
 
 
-class Sources:
-    """What the stand-in for sql-generator holds."""
-
-    def __init__(self):
-        self.schemas = {}
-        self.queries = {}
-        self.asked = 0
-
-    def add(self, tables, owner=ADA):
-        source_id = uuid4()
-        self.schemas[source_id] = (owner, tables)
-        return source_id
-
-    def change(self, source_id, tables):
-        self.schemas[source_id] = (self.schemas[source_id][0], tables)
-
-    def query(self, source_id, sql):
-        query_id = uuid4()
-        self.queries[query_id] = (source_id, sql)
-        return query_id
-
-    def _tables(self, source_id, identity):
-        owner, tables = self.schemas.get(source_id, (None, ()))
-        if owner is None or (owner.tenant_id, owner.user_id) != (identity.tenant_id, identity.user_id):
-            raise ProblemError(problem("not-found"))
-        return tables
-
-    async def get(self, request, identity):
-        now = datetime.now(UTC)
-        return DataSource(
-            data_source_id=request.data_source_id,
-            name="Shop",
-            kind="postgres",
-            status="ready",
-            fingerprint="f",
-            table_count=len(self._tables(request.data_source_id, identity)),
-            synced_at=now,
-            created_at=now,
-            updated_at=now,
-        )
-
-    async def schema(self, request, identity):
-        self.asked += 1
-        tables = self._tables(request.data_source_id, identity)
-        end = request.offset + PAGE
-        return SchemaPage(
-            data_source_id=request.data_source_id,
-            dialect="postgres",
-            fingerprint=repr(hash(tables)),
-            tables=tables[request.offset : end],
-            next_offset=end if end < len(tables) else None,
-        )
-
-    async def record(self, request, identity):
-        source_id, sql = self.queries.get(request.query_id, (None, ""))
-        self._tables(source_id, identity)
-        return QueryRecord(
-            query_id=request.query_id,
-            data_source_id=source_id,
-            dialect="postgres",
-            question="?",
-            sql=sql,
-            status="executed",
-        )
-
-
-@pytest.fixture
-async def shop(stack):
-    made = Sources()
-    broker = create_broker(stack.nats_url, service="sql-generator")
-    serve(broker, GET_DATA_SOURCE, made.get)
-    serve(broker, GET_SCHEMA, made.schema)
-    serve(broker, GET_QUERY, made.record)
-    await broker.start()
-    yield made
-    await broker.stop()
-
-
-@pytest.fixture
-async def service(stack):
-    settings = EntityExtractorSettings(
-        database_url=stack.database_url("entity-extractor"),
-        database_worker_url=stack.worker_url("entity-extractor"),
-        database_pool_size=4,
-        nats_url=stack.nats_url,
-    )
-    async with running(settings) as checks:
-        yield checks
-
-
-@pytest.fixture
-async def client(stack):
-    broker = create_broker(stack.nats_url, service="gateway")
-    await broker.start()
-    yield RpcClient(broker)
-    await broker.stop()
-
-
 @asynccontextmanager
 async def jetstream(stack):
     connection = await nats.connect(stack.nats_url)
@@ -197,23 +88,6 @@ def executed(query_id, source_id):
     return QueryExecuted(query_id=query_id, data_source_id=source_id)
 
 
-@pytest.fixture
-def settled(stack, eventually):
-    """Waits until every event published so far has been handled."""
-
-    async def wait():
-        async with jetstream(stack) as stream:
-
-            async def drained():
-                for durable in (EXTRACT_SCHEMAS, LEARN_QUERIES):
-                    info = await stream.consumer_info(durable.stream, durable.name)
-                    assert (info.num_pending, info.num_ack_pending) == (0, 0)
-
-            await eventually(drained, timeout=30)
-
-    return wait
-
-
 async def all_entities(client, source_id, owner=ADA, **filters):
     found, cursor = [], None
     while True:
@@ -236,16 +110,6 @@ async def all_relationships(client, source_id, owner=ADA, **filters):
         cursor = page.next_cursor
         if cursor is None:
             return found
-
-
-async def as_admin(stack, statement):
-    """The rows of a statement that sees those of every user."""
-    engine = create_async_engine(stack.admin_url.replace("postgresql:", "postgresql+asyncpg:"))
-    try:
-        async with engine.connect() as connection:
-            return (await connection.execute(text(statement))).all()
-    finally:
-        await engine.dispose()
 
 
 async def graph(client, source_id, owner=ADA):
@@ -466,6 +330,7 @@ async def test_two_instances_that_are_handed_the_same_events_count_each_query_on
         database_url=stack.database_url("entity-extractor"),
         database_worker_url=stack.worker_url("entity-extractor"),
         nats_url=stack.nats_url,
+        secret_key="s" * 32,
     )
     source = shop.add(SHOP)
     queries = [shop.query(source, "select amount from orders where status = 'paid'") for _ in range(20)]
@@ -508,7 +373,7 @@ async def test_events_about_what_is_gone_or_anothers_have_no_effect(stack, shop,
 
 @pytest.mark.parametrize("sql", ["values (1), (2)", "explain select 1", "select from ("])
 async def test_a_query_that_ran_and_cannot_be_read_teaches_nothing_and_is_no_dead_letter(
-    stack, shop, service, client, settled, sql
+    stack, shop, service, client, settled, sql, as_admin
 ):
     source = shop.add(SHOP)
     unread, fine = shop.query(source, sql), shop.query(source, "select sum(amount) from orders")
@@ -517,7 +382,7 @@ async def test_a_query_that_ran_and_cannot_be_read_teaches_nothing_and_is_no_dea
     async with jetstream(stack) as stream:
         letters = await stream.stream_info("DEAD_LETTERS", subjects_filter=">")
     assert not letters.state.subjects
-    counted = await as_admin(stack, "select query_id from entity_extractor.memori_learned_queries")
+    counted = await as_admin("select query_id from entity_extractor.memori_learned_queries")
     assert {query_id for (query_id,) in counted} == {unread, fine}
     (use,) = await all_relationships(client, source, relationship_type="aggregates")
     assert (use.context, use.usage_count) == ("sum", 1)

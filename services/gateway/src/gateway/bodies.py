@@ -1,10 +1,10 @@
 """Request bodies: read as JSON and validated strictly in one pass, so that a wrong type is an error, not a guess."""
 
 import json
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from fastapi import Depends
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -16,6 +16,31 @@ BodyT = TypeVar("BodyT", bound=BaseModel)
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 """What every request body is: a field nobody knows is a typo, and a number in quotes is not a number."""
+
+
+def left_out() -> Any:
+    """The default of a field of `Changes`: not in its schema, and never sent on."""
+    return None
+
+
+class Changes(BaseModel):
+    """What to change; what is left out stays as it is.
+
+    Its fields are not nullable, though they default to None: null would look like a way to empty a field.
+    """
+
+    model_config = STRICT
+
+    @model_validator(mode="after")
+    def _something_changes(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("must name at least one field to change")
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """What the body names."""
+        return self.model_dump(exclude_unset=True)
+
 
 # More than a full batch with every field wrong. pydantic can only list all errors, at 8 µs each: a body of 16 MB that
 # is made of errors would hold up everybody for ten seconds.

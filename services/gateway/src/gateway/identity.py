@@ -28,6 +28,7 @@ class Authenticator:
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience
         self._trusts_headers = settings.environment == "development"
+        self._multi_tenant = settings.enable_multi_tenant
 
     def identify(self, headers: Headers, request_id: str) -> Identity:
         """The identity a request proves.
@@ -38,12 +39,10 @@ class Authenticator:
         authorization = headers.get("authorization")
         if authorization is not None:
             return self._from_token(authorization, request_id)
-        if self._trusts_headers and _DEVELOPMENT_USER in headers:
-            return Identity(
-                tenant_id=_header_id(headers, _DEVELOPMENT_TENANT, DEFAULT_TENANT),
-                user_id=_header_id(headers, _DEVELOPMENT_USER),
-                request_id=request_id,
-            )
+        user = header_id(_DEVELOPMENT_USER, headers.get(_DEVELOPMENT_USER)) if self._trusts_headers else None
+        if user is not None:
+            tenant = header_id(_DEVELOPMENT_TENANT, headers.get(_DEVELOPMENT_TENANT)) if self._multi_tenant else None
+            return Identity(tenant_id=tenant or DEFAULT_TENANT, user_id=user, request_id=request_id)
         hint = f", or in development {_DEVELOPMENT_USER}" if self._trusts_headers else ""
         raise ProblemError(problem("unauthenticated", f"send a token: Authorization: Bearer <token>{hint}"))
 
@@ -63,7 +62,8 @@ class Authenticator:
             )
         except jwt.PyJWTError as error:
             raise _invalid_token() from error
-        user, tenant, roles = claims["sub"], claims.get("tenant", DEFAULT_TENANT), claims.get("roles", [])
+        user, roles = claims["sub"], claims.get("roles", [])
+        tenant = claims.get("tenant", DEFAULT_TENANT) if self._multi_tenant else DEFAULT_TENANT
         if not (is_valid_id(user) and is_valid_id(tenant) and isinstance(roles, list)):
             raise _invalid_token()
         return Identity(
@@ -76,7 +76,7 @@ class Authenticator:
 
 
 def is_valid_id(value: object) -> bool:
-    """Whether a value can name a user or tenant: 1 to 255 characters, none of them a control character."""
+    """Whether a value can name a user, tenant, process or session: 1 to 255 characters, no control character."""
     return (
         isinstance(value, str)
         and 0 < len(value) <= _MAX_ID_CHARS
@@ -84,11 +84,17 @@ def is_valid_id(value: object) -> bool:
     )
 
 
-def _header_id(headers: Headers, name: str, default: str | None = None) -> str:
-    value = headers.get(name, default)
+def header_id(name: str, value: str | None) -> str | None:
+    """The id in a header's value as Starlette decodes it; None when there is no such header.
+
+    Raises:
+        ProblemError: `invalid`, with the header's name: the value cannot be an id.
+    """
+    if value is None:
+        return None
     try:
         # Starlette decodes headers as Latin-1; clients send UTF-8.
-        decoded = (value or "").encode("latin-1").decode()
+        decoded = value.encode("latin-1").decode()
     except UnicodeError:
         decoded = ""
     if not is_valid_id(decoded):

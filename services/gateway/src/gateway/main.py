@@ -14,6 +14,7 @@ from contracts.topology import GATEWAY
 from gateway import openapi, problems
 from gateway.api import ROUTERS
 from gateway.api.memories import BATCH_PATH
+from gateway.attribution import PROCESS, SESSION
 from gateway.identity import Authenticator
 from gateway.middleware import REQUEST_ID, BodyLimits, RequestContext
 from gateway.services import Edge, Timeouts
@@ -76,7 +77,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", REQUEST_ID],
+            allow_headers=["Authorization", "Content-Type", REQUEST_ID, PROCESS, SESSION],
             expose_headers=[REQUEST_ID, "Location", "Retry-After"],
         )
     app.add_middleware(RequestContext)

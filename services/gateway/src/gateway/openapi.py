@@ -26,6 +26,7 @@ Every error is an `application/problem+json` document (RFC 9457) that names the 
 _PROBLEMS = {
     401: "The token is missing or not valid",
     404: "Not found, or somebody else's",
+    409: "The state does not allow this; `detail` says why",
     413: "The body is too large",
     415: "The body is not JSON",
     422: "The request is not valid; `errors` names the fields",
@@ -64,7 +65,7 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     if not route.path.startswith("/api/"):
         return
     operation["security"] = [{"token": []}]
-    statuses = {401, 503, 504}
+    statuses = {401, 503, 504, *(int(status) for status in route.responses)}
     if body is not None:
         statuses |= {413, 415, 422}
     if body is not None or "parameters" in operation:

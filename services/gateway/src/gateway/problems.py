@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -12,9 +13,12 @@ from starlette.responses import Response
 
 from contracts.base import Message
 from contracts.methods import ProblemError
-from contracts.problems import FieldError, Problem, problem
+from contracts.problems import TITLES, FieldError, Problem, problem
 
 MEDIA_TYPE = "application/problem+json"
+
+MAY_CONFLICT: dict[int | str, dict[str, Any]] = {409: {"description": TITLES["conflict"]}}
+"""The `responses` of a route that the state can forbid, for the OpenAPI document."""
 
 _MAX_ERRORS = 50
 _MAX_FIELD_CHARS = 200

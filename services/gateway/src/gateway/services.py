@@ -11,7 +11,9 @@ from starlette.responses import Response
 from contracts.base import Message
 from contracts.identity import Identity
 from contracts.methods import Method
+from contracts.personal_data import erase_of, export_of
 from contracts.sql_generator import EXECUTE, GENERATE, REGISTER_DATA_SOURCE, SYNC_DATA_SOURCE
+from contracts.topology import OWNERS
 from gateway.identity import Authenticator
 from gateway.settings import GatewaySettings
 from messaging import RpcClient
@@ -30,6 +32,11 @@ class Services:
     _rpc: RpcClient
     _timeouts: "Timeouts"
     _identity: Identity
+
+    @property
+    def identity(self) -> Identity:
+        """On whose behalf."""
+        return self._identity
 
     async def ask(self, method: Method[RequestT, ReplyT], request: RequestT) -> ReplyT:
         """The reply, for routes that do something with it."""
@@ -60,6 +67,11 @@ class Timeouts:
             EXECUTE.subject: settings.generate_timeout_seconds,
             REGISTER_DATA_SOURCE.subject: settings.sync_timeout_seconds,
             SYNC_DATA_SOURCE.subject: settings.sync_timeout_seconds,
+            **{
+                method(owner).subject: settings.personal_data_timeout_seconds
+                for owner in OWNERS
+                for method in (export_of, erase_of)
+            },
         }
 
     def of(self, method: Method[RequestT, ReplyT]) -> float:

@@ -17,12 +17,18 @@ class GatewaySettings(Settings):
     secret_key: SecretStr | None = Field(default=None, description="Signs and verifies tokens (HS256)")
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
+    enable_multi_tenant: bool = Field(
+        default=True, description="False: every caller is in the default tenant, whatever a token or header says"
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description="Separated by commas")
     max_body_bytes: int = Field(default=_MIB, ge=1)
     max_batch_bytes: int = Field(default=16 * _MIB, ge=1)
     rpc_timeout_seconds: float = Field(default=5.0, gt=0)
     sync_timeout_seconds: float = Field(default=60.0, gt=0)
     generate_timeout_seconds: float = Field(default=90.0, gt=0)
+    personal_data_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="For each service that erases, and for each page of an export"
+    )
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -18,7 +18,7 @@ import uvicorn
 from contracts import memory_store, sql_generator
 from contracts.entity_extractor import SERVICE as ENTITY_EXTRACTOR
 from contracts.health import health_of
-from contracts.memory_store import Conversation, Memories, Memory, MemoryDetail
+from contracts.memory_store import Conversation, ConversationMessage, Memories, Memory, MemoryDetail, Messages
 from contracts.methods import Empty, ProblemError
 from contracts.problems import problem
 from contracts.topology import CALLS, GATEWAY
@@ -55,6 +55,7 @@ class StandIns:
             memory_store.DELETE.subject: self._delete,
             memory_store.CREATE_CONVERSATION.subject: self._create_conversation,
             memory_store.GET_CONVERSATION.subject: self._get_conversation,
+            memory_store.APPEND_MESSAGES.subject: self._append_messages,
         }
         self.ailing = set()
         for method in CALLS[GATEWAY]:
@@ -68,6 +69,10 @@ class StandIns:
 
     def on(self, method, handler: Callable[..., Awaitable]):
         self._replaced[method.subject] = handler
+
+    def asked(self, method):
+        """The requests for a method, in the order they came."""
+        return [request for subject, request, _ in self.requests if subject == method.subject]
 
     async def _check(self, service, dependency):
         if (service, dependency) in self.ailing:
@@ -89,12 +94,17 @@ class StandIns:
     async def _create(self, request, identity):
         for new in request.memories:
             stored = Memory(
-                **new.model_dump(exclude={"importance_score"}),
+                **new.model_dump(exclude={"importance_score", "occurred_at"}),
                 importance_score=0.5 if new.importance_score is None else new.importance_score,
+                occurred_at=new.occurred_at or NOW,
                 access_count=0,
                 last_accessed_at=None,
+                mine=True,
                 is_archived=False,
+                archived_reason=None,
+                superseded_by=None,
                 content_version=1,
+                revision=1,
                 embedded=False,
                 created_at=NOW,
                 updated_at=NOW,
@@ -123,6 +133,19 @@ class StandIns:
         if found is None:
             raise ProblemError(problem("not-found", "no such conversation"))
         return found
+
+    async def _append_messages(self, request, identity):
+        await self._get_conversation(request, identity)
+        kept = (
+            ConversationMessage(
+                **new.model_dump(exclude={"occurred_at"}),
+                conversation_id=request.conversation_id,
+                occurred_at=new.occurred_at or NOW,
+                created_at=NOW,
+            )
+            for new in request.messages
+        )
+        return Messages(messages=tuple(kept))
 
 
 @pytest.fixture(scope="session")
@@ -246,3 +269,22 @@ def data_source():
         )
 
     return make
+
+
+@pytest.fixture
+def check_problem():
+    """Asserts that an answer is a whole problem document of a kind, about a field when one is given."""
+
+    def check(answer, status, kind, field=None):
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        document = answer.json()
+        assert set(document) == {"type", "title", "status", "detail", "instance", "request_id", "errors"}
+        assert document["type"] == kind
+        assert document["status"] == status
+        assert document["instance"] == answer.url.path
+        assert document["request_id"] == answer.headers["x-request-id"]
+        if field is not None:
+            assert field in [error["field"] for error in document["errors"]], document
+
+    return check

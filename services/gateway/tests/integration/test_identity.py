@@ -117,6 +117,20 @@ async def test_in_development_a_header_names_the_user(start_gateway, services, t
             assert refused.status_code == 401
 
 
+async def test_with_one_tenant_everybody_is_in_it_whatever_they_say(start_gateway, services, token):
+    with start_gateway(environment="development", enable_multi_tenant=False) as url:
+        async with httpx.AsyncClient(base_url=url) as client:
+            for headers in (
+                token("ada", tenant="acme"),
+                token("ada", tenant=["not", "a", "tenant"]),
+                {"X-User-Id": "ada", "X-Tenant-Id": "acme"},
+                {"X-User-Id": "ada", "X-Tenant-Id": b"\xff"},
+            ):
+                assert (await client.get(PATH, headers=headers)).status_code == 404
+                _, _, identity = services.requests[-1]
+                assert (identity.tenant_id, identity.user_id) == ("default", "ada")
+
+
 @pytest.mark.parametrize("user", [b"x" * 256, b"\xff\xfe", b""])
 async def test_a_development_header_that_is_no_user_id_is_named(start_gateway, user):
     with start_gateway(environment="development") as url:

@@ -65,12 +65,17 @@ async def test_every_response_has_the_security_headers(anonymous, ada):
 
 
 async def test_cross_origin_requests_are_allowed_only_where_set(start_gateway, anonymous):
-    ask = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+    ask = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, content-type, x-process-id, x-session-id",
+    }
     refused = await anonymous.options("/api/memories", headers=ask)
     assert "access-control-allow-origin" not in refused.headers
     with start_gateway(cors_origins="https://app.example, https://other.example") as url:
         async with httpx.AsyncClient(base_url=url) as client:
             allowed = await client.options("/api/memories", headers=ask)
+            assert allowed.status_code == 200
             assert allowed.headers["access-control-allow-origin"] == "https://app.example"
             elsewhere = await client.options("/api/memories", headers=ask | {"Origin": "https://evil.example"})
             assert "access-control-allow-origin" not in elsewhere.headers

@@ -3,15 +3,27 @@
 import pytest
 from pydantic import ValidationError
 
-from contracts.memory_store import Search, UpdateMemory
+from contracts.memory_store import Search, UpdateConversation, UpdateMemory
 from contracts.sql_generator import Generate
-from gateway.api.conversations import NewConversation
+from gateway.api.conversations import ConversationChanges, NewConversation
 from gateway.api.data_sources import NewDataSource
 from gateway.api.memories import MemoryBatch, MemoryChanges, MemorySearch, MemoryToStore
+from gateway.api.messages import MessagesToAppend
 from gateway.api.queries import Ask
 from gateway.api.rules import RuleToCreate
 
-BODIES = (MemoryToStore, MemoryBatch, MemorySearch, MemoryChanges, NewConversation, NewDataSource, RuleToCreate, Ask)
+BODIES = (
+    MemoryToStore,
+    MemoryBatch,
+    MemorySearch,
+    MemoryChanges,
+    NewConversation,
+    ConversationChanges,
+    MessagesToAppend,
+    NewDataSource,
+    RuleToCreate,
+    Ask,
+)
 
 
 @pytest.mark.parametrize("model", BODIES)
@@ -31,17 +43,30 @@ def test_every_body_is_strict(model):
 def test_a_search_has_the_fields_and_limits_of_the_contract():
     own = MemorySearch.model_json_schema()["properties"]
     contract = Search.model_json_schema()["properties"]
-    assert set(contract) - set(own) == {"embedding", "embedding_model"}
+    assert set(contract) - set(own) == {"embedding"}
     assert own == {name: contract[name] for name in own}
 
 
-def test_changes_have_the_fields_and_limits_of_the_contract():
-    own = MemoryChanges.model_json_schema()["properties"]
-    contract = UpdateMemory.model_json_schema()["properties"]
-    assert set(contract) - set(own) == {"memory_id"}
+@pytest.mark.parametrize(
+    ("changes", "method", "ref"),
+    [(MemoryChanges, UpdateMemory, "memory_id"), (ConversationChanges, UpdateConversation, "conversation_id")],
+)
+def test_changes_have_the_fields_and_limits_of_the_contract(changes, method, ref):
+    own = changes.model_json_schema()["properties"]
+    contract = method.model_json_schema()["properties"]
+    assert set(contract) - set(own) == {ref}
     for name, field in own.items():
         limits = {key: value for key, value in field.items() if key not in {"title", "description"}}
         assert limits in contract[name]["anyOf"]
+
+
+@pytest.mark.parametrize("changes", [MemoryChanges, ConversationChanges])
+def test_changes_are_never_null_and_never_none_at_all(changes):
+    for name in changes.model_fields:
+        with pytest.raises(ValidationError):
+            changes.model_validate_json(f'{{"{name}": null}}')
+    with pytest.raises(ValidationError, match="at least one field"):
+        changes.model_validate_json("{}")
 
 
 def test_ids_are_minted_unless_they_are_sent():

@@ -38,7 +38,7 @@ def test_every_reference_leads_somewhere(document):
 
 def test_every_body_has_an_example_that_is_valid(document):
     bodies = [operation["requestBody"] for _, _, operation in operations(document) if "requestBody" in operation]
-    assert len(bodies) == 8
+    assert len(bodies) == 10
     for body in bodies:
         name = body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
         assert document["components"]["schemas"][name]["examples"], name
@@ -57,3 +57,18 @@ def test_operation_ids_are_the_names_of_the_functions(document):
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(set(ids)) == len(ids)
     assert {"create_memory", "search_memories", "ask"} <= set(ids)
+
+
+def test_what_is_stored_can_be_attributed_by_headers(document):
+    attributed = {
+        operation["operationId"]
+        for _, _, operation in operations(document)
+        if {"X-Process-Id", "X-Session-Id"} <= {parameter["name"] for parameter in operation.get("parameters", ())}
+    }
+    assert attributed == {"create_memory", "create_memories", "append_messages"}
+
+
+def test_operations_that_the_state_can_forbid_say_so(document):
+    for operation_id in ("create_memory", "create_memories", "append_messages", "promote_memory", "restore_memory"):
+        (found,) = (made for _, _, made in operations(document) if made["operationId"] == operation_id)
+        assert found["responses"]["409"] == {"$ref": "#/components/responses/Problem409"}

@@ -35,3 +35,9 @@ def test_origins_are_separated_by_commas(monkeypatch):
     monkeypatch.setenv("CORS_ORIGINS", "https://a.example, https://b.example,")
     settings = GatewaySettings(environment="development")
     assert settings.cors_origins == ("https://a.example", "https://b.example")
+
+
+def test_there_are_many_tenants_unless_it_is_said_otherwise(monkeypatch):
+    assert GatewaySettings(environment="development").enable_multi_tenant is True
+    monkeypatch.setenv("ENABLE_MULTI_TENANT", "false")
+    assert GatewaySettings(environment="development").enable_multi_tenant is False

@@ -12,3 +12,13 @@ def not_found(field: str, what: str) -> ProblemError:
 def invalid(field: str, message: str) -> ProblemError:
     """A value that the types alone do not refuse."""
     return ProblemError(problem("invalid", errors=(FieldError(field=field, message=message),)))
+
+
+def conflict(detail: str) -> ProblemError:
+    """The state of what is there does not allow what is asked."""
+    return ProblemError(problem("conflict", detail))
+
+
+def switched_off() -> ProblemError:
+    """Nothing is stored in this deployment."""
+    return conflict("memory is switched off here (MEMORI_ENABLED=false): nothing is stored")

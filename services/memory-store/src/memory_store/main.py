@@ -9,18 +9,28 @@ from memory_store import consumers, rpc
 from memory_store.accesses import AccessCounter
 from memory_store.domain.content import content_key
 from memory_store.query_vectors import QueryVectors
+from memory_store.repository.candidates import SESSION_SETTINGS
 from memory_store.repository.codecs import speak_vectors
 from memory_store.repository.vectors import check_pgvector
+from memory_store.sealed import PURPOSE, Vault
 from memory_store.settings import MemoryStoreSettings
 from memory_store.tables import outbox as outbox_table
 from memory_store.use_cases.conversations import ConversationUseCases
 from memory_store.use_cases.indexing import IndexingUseCases
+from memory_store.use_cases.lives import LifeUseCases
 from memory_store.use_cases.memories import MemoryUseCases
+from memory_store.use_cases.messages import MessageUseCases
+from memory_store.use_cases.personal_data import PersonalData
+from memory_store.use_cases.reviews import Reviews
 from memory_store.use_cases.search import SearchUseCases
+from memory_store.use_cases.sweeps import Sweeps
 from messaging import Outbox, Relay, RpcClient, create_broker, serve_health
 from messaging.broker import ping, start, stop
 from observability.health import Check
 from persistence import Database
+from persistence.erasures import Erasures
+from persistence.leadership import work_while_leading
+from persistence.sealing import SecretBox
 from runtime import background, health_app, serve
 
 SERVICE = "memory-store"
@@ -29,11 +39,13 @@ SERVICE = "memory-store"
 @asynccontextmanager
 async def running(settings: MemoryStoreSettings) -> AsyncIterator[Mapping[str, Check]]:
     """The service at work; yields its readiness checks."""
+    sharing = settings.tenant_isolation_level == "relaxed"
     database = Database(
         settings.database_url.get_secret_value(),
         application=SERVICE,
         pool_size=settings.database_pool_size,
         max_overflow=settings.database_max_overflow,
+        settings=SESSION_SETTINGS | ({"app.sharing": "on"} if sharing else {}),
     )
     worker = Database(
         settings.database_worker_url.get_secret_value(),
@@ -46,32 +58,48 @@ async def running(settings: MemoryStoreSettings) -> AsyncIterator[Mapping[str, C
     broker = create_broker(settings.nats_url, service=SERVICE, password=password)
     outbox = Outbox(outbox_table)
     relay = Relay(SERVICE, worker, broker, outbox)
-    accesses = AccessCounter(worker)
+    vault = Vault(SecretBox.from_secrets(settings.secrets, purpose=PURPOSE))
+    erasures = Erasures(settings.secrets, service=SERVICE)
+    short_term = timedelta(days=settings.memory_short_term_expiry_days)
+    sweeps = Sweeps(worker, outbox, archive_after=timedelta(days=settings.memory_archive_threshold_days))
+    accesses = AccessCounter(worker, sweeps.promote_needed)
     conversations = ConversationUseCases(database, outbox)
-    memories = MemoryUseCases(
-        database,
-        outbox,
-        hash_key=content_key(settings.secret_key.get_secret_value()),
-        short_term=timedelta(days=settings.memory_short_term_expiry_days),
-    )
     rpc.register(
         broker,
         conversations=conversations,
-        memories=memories,
-        search=SearchUseCases(database, QueryVectors(RpcClient(broker)), accesses),
+        messages=MessageUseCases(database, outbox, enabled=settings.memori_enabled),
+        memories=MemoryUseCases(
+            database,
+            outbox,
+            vault,
+            erasures,
+            hash_key=content_key(settings.secret_key.get_secret_value()),
+            short_term=short_term,
+            sharing=sharing,
+            enabled=settings.memori_enabled,
+        ),
+        lives=LifeUseCases(database, outbox, vault, short_term=short_term),
+        search=SearchUseCases(
+            database, QueryVectors(RpcClient(broker)), accesses, sharing=sharing, enabled=settings.memori_enabled
+        ),
         indexing=IndexingUseCases(worker, outbox),
+        personal_data=PersonalData(database, outbox, vault, erasures),
     )
     sources = consumers.sources(broker, conversations)
+    reviews = consumers.reviews(broker, Reviews(database, outbox))
     checks: dict[str, Check] = {
         "database": database.ping,
         "pgvector": partial(check_pgvector, worker),
         "nats": partial(ping, broker),
         "sources": sources.ping,
+        "reviews": reviews.ping,
     }
     serve_health(broker, SERVICE, checks)
+    sweep = partial(sweeps.run, settings.memory_sweep_seconds)
     try:
         await start(broker)
-        async with background(relay.run(), accesses.run(), sources.run()):
+        sweeping = work_while_leading(worker, f"sweeps:{SERVICE}", sweep)
+        async with background(relay.run(), accesses.run(), sources.run(), reviews.run(), sweeping):
             yield checks
     finally:
         await stop(broker)

@@ -13,8 +13,6 @@ _log = logger(__name__)
 _TIMEOUT_SECONDS = 0.8
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
-UNKNOWN_MODEL_THRESHOLD = 0.25
-"""For a model nobody has told us about: lets some unrelated memories in rather than hide related ones."""
 
 
 class QueryVectors:
@@ -28,7 +26,6 @@ class QueryVectors:
         self._rpc = rpc
         self._ask_again_at = 0.0
         self._pause = 0.0
-        self._thresholds: dict[str, float] = {}
 
     async def embed(self, text: str, identity: Identity) -> Embedding | None:
         """The vector of a text, or None when there is none to be had now."""
@@ -45,21 +42,7 @@ class QueryVectors:
             _log.warning("query_not_embedded", reason=error.problem.type, pause_seconds=self._pause)
             return None
         self._pause = 0.0
-        self._thresholds[answer.model] = answer.min_similarity
         return answer
-
-    async def threshold(self, model: str, text: str, identity: Identity) -> float:
-        """The cosine from which a vector of this model counts as similar.
-
-        Only embedding-worker knows it. It is asked once a model, with `text`; as long as it has not said, a cautious
-        guess stands in.
-        """
-        if model not in self._thresholds:
-            answer = await self.embed(text, identity)
-            if answer is not None:
-                # It speaks for its own model only; it is not asked about another one again.
-                self._thresholds.setdefault(model, UNKNOWN_MODEL_THRESHOLD)
-        return self._thresholds.get(model, UNKNOWN_MODEL_THRESHOLD)
 
     def _back_off(self, *, failed: bool) -> None:
         # A refusal of this text is an answer: others are not kept waiting for it.

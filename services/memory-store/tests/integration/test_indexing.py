@@ -101,7 +101,11 @@ async def test_vectors_of_many_users_come_in_one_batch(store, packed):
     new = [(await store.remember(f"of {name}", identity=Identity("acme", name)))[0] for name in ("ada", "bob", "cy")]
     items = tuple(
         MemoryVector(
-            tenant_id="acme", user_id=name, memory_id=memory.memory_id, content_version=1, embedding=packed([0.6, 0.8])
+            tenant_id="acme",
+            user_id=name,
+            memory_id=memory.memory_id,
+            content_version=1,
+            embeddings=(packed([0.6, 0.8]),),
         )
         for name, memory in zip(("ada", "bob", "cy"), new, strict=True)
     )
@@ -118,14 +122,18 @@ async def test_a_bad_vector_is_refused_by_name_with_the_whole_batch(store, packe
     good, bad = await store.remember("good", "bad")
     items = tuple(
         MemoryVector(
-            tenant_id="acme", user_id="ada", memory_id=memory.memory_id, content_version=1, embedding=packed(numbers)
+            tenant_id="acme",
+            user_id="ada",
+            memory_id=memory.memory_id,
+            content_version=1,
+            embeddings=(packed([1.0, 0.0]), packed(numbers)),
         )
         for memory, numbers in ((good, [1.0, 0.0]), (bad, vector))
     )
     with pytest.raises(ProblemError) as refused:
         await store.call(STORE_VECTORS, StoreVectors(model="test-model", dimensions=dimensions, vectors=items), WORKER)
     assert refused.value.problem.type == "invalid"
-    assert [error.field for error in refused.value.problem.errors] == ["vectors.1.embedding"]
+    assert [error.field for error in refused.value.problem.errors] == ["vectors.1.embeddings.1"]
     assert await store.sql("select count(*) from memori_memory_vectors") == [(0,)]
 
 
@@ -134,8 +142,9 @@ async def test_large_vectors_are_kept_inline(store):
     vector = np.random.default_rng(1).normal(size=1_536).tolist()
     assert await store.embed(memory, vector) == 1
     assert await store.sql(
-        "select pg_relation_size(reltoastrelid) from pg_class where oid = 'memori_memory_vectors'::regclass"
-    ) == [(0,)]
+        "select count(*), sum(pg_relation_size(reltoastrelid)) from pg_inherits join pg_class on oid = inhrelid"
+        " where inhparent = 'memori_memory_vectors'::regclass"
+    ) == [(16, 0)]
 
 
 async def test_storing_and_deleting_at_once_leaves_no_orphan(store):

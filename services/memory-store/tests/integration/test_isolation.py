@@ -7,41 +7,70 @@ from sqlalchemy.exc import ProgrammingError
 
 from contracts.identity import Identity
 from contracts.memory_store import (
+    APPEND_MESSAGES,
+    ARCHIVE,
     CREATE,
     CREATE_CONVERSATION,
     DELETE,
     DELETE_CONVERSATION,
     GET,
     GET_CONVERSATION,
+    HISTORY,
     LIST_CONVERSATIONS,
+    LIST_MESSAGES,
+    PROMOTE,
     RECALL,
-    SEARCH,
+    RESTORE,
+    SERVICE,
+    STATISTICS,
     UPDATE,
+    UPDATE_CONVERSATION,
+    AppendMessages,
+    ArchiveMemories,
     ConversationRef,
     CreateConversation,
     CreateMemories,
     GetMemory,
     ListConversations,
+    ListHistory,
+    ListMessages,
     MemoryRef,
     NewMemory,
+    NewMessage,
     Recall,
-    Search,
+    UpdateConversation,
     UpdateMemory,
 )
-from contracts.methods import ProblemError
+from contracts.methods import Empty
+from contracts.personal_data import ExportData, erase_of, export_of
 
 BOB = Identity("acme", "bob")
 ADA_ELSEWHERE = Identity("other", "ada")
-TABLES = ("conversations", "memories", "memory_vectors", "memory_usage", "memory_terms")
+TABLES = (
+    "conversations",
+    "messages",
+    "memories",
+    "memory_history",
+    "memory_vectors",
+    "memory_usage",
+    "memory_terms",
+)
+# Whose rows they are is hidden in them: nobody reads who was erased out of a keyed hash.
+NOT_OF_USERS = ("memori_outbox", "memori_schema_version", "memori_erasures")
 
 
 @pytest.fixture
 async def adas(store, eventually):
     """A conversation and a memory of Ada's, with a row in every table."""
     conversation = await store.call(CREATE_CONVERSATION, CreateConversation(conversation_id=uuid4(), title="hers"))
-    (memory,) = await store.remember("her secret revenue", conversation_id=conversation.conversation_id)
+    turn = NewMessage(message_id=uuid4(), role="user", content="her secret turn")
+    await store.call(APPEND_MESSAGES, AppendMessages(conversation_id=conversation.conversation_id, messages=(turn,)))
+    (memory,) = await store.remember(
+        "her secret revenue", conversation_id=conversation.conversation_id, context_tags=("secret",)
+    )
+    await store.update(memory, metadata={"changed": True})
     await store.embed(memory, [1.0, 0.0])
-    await store.call(SEARCH, Search(query="revenue"))
+    await store.found("revenue")
 
     async def every_table_has_a_row():
         for table in TABLES:
@@ -51,37 +80,53 @@ async def adas(store, eventually):
     return conversation, memory
 
 
-@pytest.mark.parametrize("stranger", [BOB, ADA_ELSEWHERE], ids=["another user", "the same name in another tenant"])
-async def test_a_stranger_finds_none_of_it_by_any_method(store, adas, packed, stranger):
-    conversation, memory = adas
-    for method, request in (
-        (GET, GetMemory(memory_id=memory.memory_id, include_embedding=True)),
-        (UPDATE, UpdateMemory(memory_id=memory.memory_id, content="mine now")),
-        (DELETE, MemoryRef(memory_id=memory.memory_id)),
-        (GET_CONVERSATION, ConversationRef(conversation_id=conversation.conversation_id)),
-        (DELETE_CONVERSATION, ConversationRef(conversation_id=conversation.conversation_id)),
-        (
-            CREATE,
-            CreateMemories(
-                memories=(
-                    NewMemory(memory_id=uuid4(), content="smuggled", conversation_id=conversation.conversation_id),
-                )
-            ),
-        ),
-    ):
-        with pytest.raises(ProblemError) as refused:
-            await store.call(method, request, stranger)
-        assert refused.value.problem.type == "not-found", method.verb
-        assert refused.value.problem.errors, method.verb
-    listed = await store.call(LIST_CONVERSATIONS, ListConversations(), stranger)
-    assert listed.conversations == ()
-    by_all_means = {"embedding": packed([1.0, 0.0]), "embedding_model": "test-model"}
-    found = await store.call(
-        SEARCH, Search(query="secret revenue", min_similarity=-1.0, include_archived=True, **by_all_means), stranger
+def _methods(conversation, memory):
+    """Every method that names one of Ada's things."""
+    of_conversation = {"conversation_id": conversation.conversation_id}
+    of_memory = {"memory_id": memory.memory_id}
+    smuggled = NewMemory(memory_id=uuid4(), content="smuggled", **of_conversation)
+    turn = NewMessage(message_id=uuid4(), role="user", content="smuggled")
+    return (
+        (GET, GetMemory(**of_memory, include_embedding=True)),
+        (UPDATE, UpdateMemory(**of_memory, content="mine now")),
+        (PROMOTE, MemoryRef(**of_memory)),
+        (RESTORE, MemoryRef(**of_memory)),
+        (HISTORY, ListHistory(**of_memory)),
+        (DELETE, MemoryRef(**of_memory)),
+        (GET_CONVERSATION, ConversationRef(**of_conversation)),
+        (UPDATE_CONVERSATION, UpdateConversation(**of_conversation, title="mine now")),
+        (DELETE_CONVERSATION, ConversationRef(**of_conversation)),
+        (APPEND_MESSAGES, AppendMessages(**of_conversation, messages=(turn,))),
+        (LIST_MESSAGES, ListMessages(**of_conversation)),
+        (CREATE, CreateMemories(memories=(smuggled,))),
     )
-    assert found.results == ()
-    assert (await store.call(RECALL, Recall(question="secret revenue", **by_all_means), stranger)).memories == ()
-    assert (await store.call(GET, GetMemory(memory_id=memory.memory_id))).memory.content == "her secret revenue"
+
+
+@pytest.mark.parametrize("stranger", [BOB, ADA_ELSEWHERE], ids=["another user", "the same name in another tenant"])
+async def test_a_stranger_finds_none_of_it_by_any_method(store, adas, embedding, refused, stranger):
+    conversation, memory = adas
+    before = await store.read(memory)
+    for method, request in _methods(conversation, memory):
+        with refused("not-found") as found:
+            await store.call(method, request, stranger)
+        assert found.value.problem.errors, method.verb
+    assert (await store.call(LIST_CONVERSATIONS, ListConversations(), stranger)).conversations == ()
+    for filters in ({}, {"tags": ("secret",)}, {"visibility": "tenant"}):
+        assert await store.listed(stranger, include_archived=True, **filters) == ()
+    given = embedding([1.0, 0.0])
+    found = await store.found("secret revenue", stranger, min_similarity=-1.0, include_archived=True, embedding=given)
+    assert found == ()
+    recalled = await store.call(RECALL, Recall(question="secret revenue", embedding=given), stranger)
+    assert recalled.memories == ()
+    assert (await store.call(STATISTICS, Empty(), stranger)).total_memories == 0
+    assert (await store.call(ARCHIVE, ArchiveMemories(days_threshold=1), stranger)).archived_count == 0
+    page = await store.call(export_of(SERVICE), ExportData(), stranger)
+    while page.next_cursor is not None:
+        assert page.rows == ()
+        page = await store.call(export_of(SERVICE), ExportData(cursor=page.next_cursor), stranger)
+    assert set((await store.call(erase_of(SERVICE), Empty(), stranger)).rows.values()) == {0}
+    after = await store.read(memory)
+    assert after.model_dump(exclude={"last_accessed_at"}) == before.model_dump(exclude={"last_accessed_at"})
 
 
 async def test_two_users_may_use_the_same_id(store, adas):
@@ -94,16 +139,22 @@ async def test_two_users_may_use_the_same_id(store, adas):
 
 @pytest.mark.usefixtures("adas")
 async def test_raw_sql_without_the_setting_sees_no_row_in_any_table(store):
-    owned = await store.sql(
-        "select table_name from information_schema.tables where table_schema = 'memory_store'"
-        " and table_name not in ('memori_outbox', 'memori_schema_version')"
+    tables = await store.sql(
+        "select relname, relispartition, relrowsecurity, relforcerowsecurity from pg_class"
+        " where relnamespace = 'memory_store'::regnamespace and relkind in ('r', 'p')"
     )
-    assert {name for (name,) in owned} == {f"memori_{table}" for table in TABLES}
-    for (name,) in owned:
+    owned = [row for row in tables if not row[1] and row[0] not in NOT_OF_USERS]
+    assert {name for name, *_ in owned} == {f"memori_{table}" for table in TABLES}
+    for name, _, secured, forced in owned:
         assert await store.sql(f"select count(*) from {name}", role="app") == [(0,)], name
-        assert await store.sql(
-            f"select relrowsecurity, relforcerowsecurity from pg_class where oid = '{name}'::regclass"
-        ) == [(True, True)], name
+        assert (secured, forced) == (True, True), name
+    partitions = [name for name, partition, *_ in tables if partition]
+    assert len(partitions) == 16
+    # The policies are those of the whole: nobody may go round them to one of its parts.
+    for name in partitions:
+        for role in ("app", "worker"):
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                await store.sql(f"select count(*) from {name}", role=role)
 
 
 @pytest.mark.usefixtures("adas")
@@ -116,6 +167,13 @@ async def test_the_app_role_writes_no_row_of_another_user(store):
         )
     with pytest.raises(ProgrammingError, match="permission denied"):
         await store.sql("select * from memori_outbox", role="app")
+    for table in (*(f"memori_{table}" for table in TABLES), "memori_outbox"):
+        assert (
+            await store.sql(f"with gone as (delete from {table} returning tenant_id) select * from gone", role="app")
+            == []
+        )
+    for table in TABLES:
+        assert await store.sql(f"select count(*) > 0 from memori_{table}") == [(True,)], table
 
 
 @pytest.mark.usefixtures("adas")
@@ -124,11 +182,16 @@ async def test_the_worker_role_may_do_what_its_work_needs_and_no_more(store):
         assert await store.sql(f"select count(*) from memori_{table}", role="worker") == [(1,)]
     for statement in (
         "select * from memori_conversations",
+        "select * from memori_messages",
         "select * from memori_memory_terms",
+        "select * from memori_memory_history",
         "update memori_memories set content = 'x'",
+        "update memori_memories set user_id = 'bob'",
+        "update memori_memory_history set content = 'x'",
         "delete from memori_memories",
-        "delete from memori_memory_vectors",
         "delete from memori_memory_usage",
+        "delete from memori_memory_history",
+        "delete from memori_erasures",
     ):
         with pytest.raises(ProgrammingError, match="permission denied"):
             await store.sql(statement, role="worker")

@@ -10,12 +10,14 @@ from contracts.memory_store import (
     CREATE_CONVERSATION,
     DELETE,
     GET,
+    SEARCH,
     UPDATE,
     CreateConversation,
     CreateMemories,
     GetMemory,
     MemoryRef,
     NewMemory,
+    Search,
     UpdateMemory,
 )
 from contracts.methods import ProblemError
@@ -33,7 +35,9 @@ async def test_a_stored_memory_is_answered_and_read_back(store):
     )
     read = (await store.call(GET, GetMemory(memory_id=memory.memory_id))).memory
     assert read == memory
-    assert (read.importance_score, read.access_count, read.content_version) == (0.8, 0, 1)
+    # A rule of two explicit words, that names an entity and is new.
+    assert (read.importance_score, read.access_count, read.content_version) == (0.92, 0, 1)
+    assert (read.revision, read.mine, read.visibility, read.sensitive) == (1, True, "private", False)
     assert not read.embedded
     assert read.expires_at is None
 
@@ -84,13 +88,13 @@ async def test_creating_the_same_id_at_once_stores_one_memory(store, observer, e
 
 
 async def test_a_batch_is_answered_in_its_order_repeated_ids_included(store):
-    ids = [uuid4() for _ in range(999)]
+    ids = [uuid4() for _ in range(799)]
     new = [NewMemory(memory_id=memory_id, content=f"fact number {i}") for i, memory_id in enumerate(ids)]
     repeated = NewMemory(memory_id=ids[0], content="the same id again")
     answer = (await store.call(CREATE, CreateMemories(memories=(*new, repeated)))).memories
     assert [memory.memory_id for memory in answer] == [*ids, ids[0]]
     assert answer[-1].content == "fact number 0"
-    assert await store.sql("select count(*), count(distinct content_hash) from memori_memories") == [(999, 999)]
+    assert await store.sql("select count(*), count(distinct content_hash) from memori_memories") == [(799, 799)]
 
 
 async def test_a_batch_whose_answer_would_not_fit_is_not_stored(store):
@@ -185,9 +189,16 @@ async def test_concurrent_changes_are_all_kept(store):
 async def test_deleting_leaves_nothing_behind(store, observer, eventually):
     (memory, other) = await store.remember("to be forgotten", "to be kept")
     await store.embed(memory, [1.0, 0.0])
+    number = await store.number_of(memory)
+    await store.call(SEARCH, Search(query="forgotten"))
+
+    async def counted():
+        assert await store.sql("select memory_no from memori_memory_usage") == [(number,)]
+
+    await eventually(counted)
     await store.call(DELETE, MemoryRef(memory_id=memory.memory_id))
     for table in ("memories", "memory_vectors", "memory_usage", "memory_terms"):
-        rows = await store.sql(f"select count(*) from memori_{table} where memory_id = :id", id=memory.memory_id)
+        rows = await store.sql(f"select count(*) from memori_{table} where memory_no = :no", no=number)
         assert rows == [(0,)], table
     with pytest.raises(ProblemError, match="no such memory"):
         await store.call(GET, GetMemory(memory_id=memory.memory_id))

@@ -27,6 +27,7 @@ from contracts.memory_store import (
 from contracts.methods import ProblemError
 from memory_store.domain.analyzer import terms
 from memory_store.domain.bm25 import K1, B
+from memory_store.domain.ranking import WEIGHTS
 
 ADA = Identity("acme", "ada")
 BOB = Identity("acme", "bob")
@@ -92,46 +93,46 @@ async def test_a_stated_threshold_drops_what_only_words_match(store, embedder):
     assert hit.similarity_score is None
 
 
-async def test_the_threshold_is_the_models_unless_stated(store, embedder, packed):
+async def test_the_threshold_is_the_models_unless_stated(store, embedder, embedding):
     (memory,) = await store.remember("turnover")
     await store.embed(memory, [0.5, math.sqrt(0.75)])
     embedder.vectors["net revenue"] = [1.0, 0.0]
     embedder.min_similarity = 0.6
     assert (await search(store, "net revenue")).total == 0
     assert (await search(store, "net revenue", min_similarity=0.4)).total == 1
-    # A caller that brings the vector need not know the threshold.
-    given = {"embedding": packed([1.0, 0.0]), "embedding_model": "test-model"}
+    # A caller that brings the vector brings its model's threshold along.
+    given = embedding([1.0, 0.0], min_similarity=0.6)
     asked = len(embedder.asked)
-    assert (await search(store, "anything", **given)).total == 0
-    assert (await search(store, "anything", **given, min_similarity=0.4)).total == 1
+    assert (await search(store, "anything", embedding=given)).total == 0
+    assert (await search(store, "anything", embedding=given, min_similarity=0.4)).total == 1
     assert len(embedder.asked) == asked
 
 
-async def test_the_callers_vector_is_used_as_it_is(store, packed):
+async def test_the_callers_vector_is_used_as_it_is(store, embedding):
     (memory,) = await store.remember("turnover")
     await store.embed(memory, [1.0, 0.0])
-    reply = await search(store, "zzz", embedding=packed([2.0, 0.0]), embedding_model="test-model", min_similarity=0.9)
+    reply = await search(store, "zzz", embedding=embedding([2.0, 0.0]), min_similarity=0.9)
     assert not reply.degraded
     assert reply.results[0].similarity_score == pytest.approx(1, abs=1e-3)
     for other in ("another-model", "test-model"):
         vector = [1.0, 0.0, 0.0] if other == "test-model" else [1.0, 0.0]
-        nothing = await search(store, "zzz", embedding=packed(vector), embedding_model=other, min_similarity=0.1)
+        nothing = await search(store, "zzz", embedding=embedding(vector, model=other), min_similarity=0.1)
         assert nothing.total == 0
 
 
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [
-        ({"embedding": [1.0, 0.0]}, "embedding_model"),
-        ({"embedding": [0.0, 0.0], "embedding_model": "m"}, "embedding"),
-        ({"embedding": [math.nan, 0.0], "embedding_model": "m"}, "embedding"),
-    ],
-)
-async def test_a_vector_that_cannot_be_compared_is_refused_by_name(store, packed, fields, field):
-    with pytest.raises(ProblemError) as refused:
-        await search(store, "x", **(fields | {"embedding": packed(fields["embedding"])}))
-    assert refused.value.problem.type == "invalid"
-    assert refused.value.problem.errors[0].field == field
+@pytest.mark.parametrize("vector", [[0.0, 0.0], [math.nan, 0.0], [math.inf, 0.0], [1.0]], ids=str)
+@pytest.mark.parametrize("place", ["the model's", "another model's"])
+async def test_a_vector_that_cannot_be_compared_is_refused_by_name(store, embedding, vector, place):
+    bad = embedding(vector, dimensions=2)
+    given = bad if place == "the model's" else embedding([1.0, 0.0], others=(embedding([1.0, 0.0]), bad))
+    for method, request in (
+        (SEARCH, Search(query="x", embedding=given)),
+        (RECALL, Recall(question="x", embedding=given)),
+    ):
+        with pytest.raises(ProblemError) as refused:
+            await store.call(method, request)
+        assert refused.value.problem.type == "invalid"
+        assert refused.value.problem.errors[0].field == "embedding"
 
 
 async def test_filters_narrow_what_is_found(store):
@@ -159,7 +160,7 @@ async def test_expired_and_archived_memories_leave_search(store):
         "update memori_memories set expires_at = now() - interval '1 s' where memory_id = :id", id=expiring.memory_id
     )
     await store.sql(
-        "update memori_memories set is_archived = true, archived_reason = 'old' where memory_id = :id",
+        "update memori_memories set is_archived = true, archived_reason = 'unimportant' where memory_id = :id",
         id=archived.memory_id,
     )
     assert contents(await search(store, "revenue")) == [kept.content]
@@ -183,7 +184,7 @@ async def test_changed_content_is_found_by_its_own_words_and_meaning_only(store,
     assert await store.sql("select content_version from memori_memory_vectors") == [(2,)]
 
 
-async def test_search_is_exact_inside_one_users_memories(store, packed):
+async def test_search_is_exact_inside_one_users_memories(store, packed, embedding):
     generator = np.random.default_rng(7)
     for identity in (ADA, BOB):
         new = tuple(NewMemory(memory_id=uuid4(), content=f"turn {i}") for i in range(300))
@@ -198,9 +199,7 @@ async def test_search_is_exact_inside_one_users_memories(store, packed):
         query /= np.linalg.norm(query)
         cosines = ours @ query
         best = [ids[i] for i in np.argsort(-cosines)[:10]]
-        reply = await search(
-            store, "zzz", embedding=packed(query), embedding_model="test-model", min_similarity=-1.0, limit=10
-        )
+        reply = await search(store, "zzz", embedding=embedding(query), min_similarity=-1.0, limit=10)
         assert len({hit.memory_id for hit in reply.results} & set(best)) >= 9
         found = [hit.similarity_score for hit in reply.results]
         assert found == pytest.approx(sorted(cosines, reverse=True)[:10], abs=2e-3)
@@ -215,7 +214,7 @@ async def store_all(store, packed, memories, vectors, identity):
             user_id=identity.user_id,
             memory_id=memory.memory_id,
             content_version=1,
-            embedding=packed(vector),
+            embeddings=(packed(vector),),
         )
         for memory, vector in zip(memories, vectors, strict=True)
     )
@@ -248,7 +247,7 @@ async def test_words_are_ranked_by_bm25_over_this_users_memories(store):
     # All else is equal but the age, by less than a second: the difference of two scores is that of their BM25.
     best = max(matching.values())
     for one, two in pairwise(hits):
-        difference = 0.47 * (matching[one.content] - matching[two.content]) / best
+        difference = WEIGHTS.text / WEIGHTS.total * (matching[one.content] - matching[two.content]) / best
         assert one.score - two.score == pytest.approx(difference, abs=1e-5)
 
 
@@ -297,7 +296,8 @@ async def test_hits_of_a_memory_deleted_meanwhile_do_not_stop_the_counting(store
     await store.call(DELETE, MemoryRef(memory_id=gone.memory_id))
 
     async def counted():
-        assert await store.sql("select memory_id, access_count from memori_memory_usage") == [(kept.memory_id, 1)]
+        counted = await store.sql("select memory_no, access_count from memori_memory_usage")
+        assert counted == [(await store.number_of(kept), 1)]
 
     await eventually(counted)
 
@@ -308,11 +308,21 @@ async def test_accesses_are_written_when_the_service_stops(stack, settings, stor
 
     (memory,) = await store.remember("revenue")
     worker = Database(settings.database_worker_url.get_secret_value(), application="test")
-    counter = AccessCounter(worker)
-    counter.count(ADA, [memory.memory_id, memory.memory_id])
+    number = await store.number_of(memory)
+    told = []
+
+    async def counted(keys):
+        told.extend(keys)
+
+    counter = AccessCounter(worker, counted)
+    conversation = uuid4()
+    for asked_in in (None, conversation, conversation):
+        counter.count(ADA, number, asked_in)
     await counter.flush()
     await worker.close()
-    assert await store.sql("select access_count from memori_memory_usage") == [(2,)]
+    rows = await store.sql("select access_count, conversations from memori_memory_usage")
+    assert rows == [(3, [conversation])]
+    assert told == [("acme", "ada", number)]
 
 
 async def test_only_the_first_search_waits_for_a_dead_worker(store, silent_embedder, stack, eventually):

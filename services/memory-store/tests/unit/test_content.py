@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory_store.domain.content import content_hash, content_key, excerpt, expiry
-from memory_store.domain.importance import current_importance, initial_importance
+from memory_store.domain.content import content_hash, content_key, excerpt
+from memory_store.domain.importance import current_importance, initial_importance, promoted_importance
+from memory_store.domain.lifecycle import expiry, undo
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -46,10 +47,56 @@ def test_an_excerpt_ends_between_words():
     assert excerpt("\r00", 2) == "…"
 
 
+def importance(memory_type="long_term", content="orders ship daily", known_entities=0, age=timedelta()):
+    return initial_importance(memory_type, content, known_entities=known_entities, occurred_at=NOW - age, now=NOW)
+
+
 def test_rules_matter_more_than_talk():
-    assert initial_importance("rule") == 0.8
-    assert initial_importance("long_term") == 0.5
-    assert initial_importance("rule") > initial_importance("long_term") > initial_importance("short_term")
+    assert importance("rule") > importance("relationship") > importance("long_term") > importance("short_term")
+
+
+def test_what_asks_to_be_kept_names_the_data_or_is_new_matters_more():
+    assert importance(content="Always ship orders daily") > importance()
+    assert importance(known_entities=2) > importance(known_entities=1) > importance()
+    assert importance(known_entities=50) == importance(known_entities=5)
+    assert importance() > importance(age=timedelta(days=8))
+
+
+@given(
+    st.sampled_from(["rule", "relationship", "entity", "long_term", "short_term"]),
+    st.text(),
+    st.integers(0, 100),
+    st.timedeltas(timedelta(0), timedelta(days=10_000)),
+)
+def test_a_first_importance_lies_between_0_and_1(memory_type, content, known_entities, age):
+    assert 0 <= importance(memory_type, content, known_entities, age) <= 1
+
+
+@given(st.floats(0, 1))
+def test_promotion_adds_a_tenth_up_to_1(stated):
+    assert promoted_importance(stated) == pytest.approx(min(1.0, stated + 0.1), abs=1e-6)
+
+
+def test_there_is_nothing_to_undo_on_a_live_memory_that_was_not_promoted():
+    for change in ("created", "updated", "restored"):
+        assert (
+            undo(
+                is_archived=False,
+                change=change,
+                memory_type="short_term",
+                expires_at=None,
+                now=NOW,
+                short_term=WEEK,
+            )
+            is None
+        )
+
+
+def test_what_expired_gets_a_new_span_of_life():
+    undone = undo(
+        is_archived=True, change="archived", memory_type="short_term", expires_at=NOW, now=NOW, short_term=WEEK
+    )
+    assert undone.values["expires_at"] == NOW + WEEK
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

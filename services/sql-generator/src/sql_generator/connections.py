@@ -6,10 +6,10 @@ from uuid import UUID
 
 from contracts.identity import Identity
 from contracts.sql_generator import SourceKind
+from persistence.sealing import SecretBox, SecretUnreadable
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.sources import Source, SourceUnreachable
 from sql_generator.sources.connect import ConnectPolicy, open_source
-from sql_generator.sources.secrets import SecretBox, SecretUnreadable
 
 
 class Connections:

@@ -19,6 +19,11 @@ def conflict(detail: str) -> ProblemError:
     return ProblemError(problem("conflict", detail))
 
 
+def erased() -> ProblemError:
+    """The user was erased while the request was at work; nothing of it was kept."""
+    return conflict("everything of this user was erased meanwhile")
+
+
 def unavailable(detail: str, retry_after: int) -> ProblemError:
     """Something this service depends on is away; `retry_after` in seconds."""
     return ProblemError(problem("unavailable", detail, retry_after=retry_after))

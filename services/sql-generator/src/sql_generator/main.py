@@ -5,10 +5,21 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
-from messaging import Outbox, Relay, RpcClient, create_broker, serve_health
+from contracts.sql_generator import SERVICE
+from messaging import (
+    Outbox,
+    Relay,
+    RpcClient,
+    create_broker,
+    serve_health,
+    serve_refused_commands,
+    unless_erased,
+)
 from messaging.broker import ping, start, stop
 from observability.health import Check
 from persistence import Database
+from persistence.erasures import Erasures
+from persistence.sealing import SecretBox
 from runtime import background, health_app, serve
 from sql_generator import consumers, rpc
 from sql_generator.connections import Connections
@@ -17,16 +28,14 @@ from sql_generator.observed_model import ObservedModel
 from sql_generator.settings import SqlGeneratorSettings
 from sql_generator.sources import Limits
 from sql_generator.sources.connect import ConnectPolicy
-from sql_generator.sources.secrets import SecretBox
 from sql_generator.tables import outbox as outbox_table
 from sql_generator.use_cases.context import ContextGatherer
 from sql_generator.use_cases.data_sources import DataSourceUseCases
+from sql_generator.use_cases.personal_data import personal_data
 from sql_generator.use_cases.queries import QueryUseCases
 from sql_generator.use_cases.recording import Recorder
 from sql_generator.use_cases.rules import RuleUseCases
 from sql_generator.use_cases.writing import Writer
-
-SERVICE = "sql-generator"
 
 
 @asynccontextmanager
@@ -49,9 +58,13 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
     client = RpcClient(broker)
     outbox = Outbox(outbox_table)
     relay = Relay(SERVICE, worker, broker, outbox)
-    connections = Connections(SecretBox.from_secrets(settings.secrets), _policy(settings))
-    data_sources = DataSourceUseCases(database, outbox, connections)
-    rules = RuleUseCases(database, client)
+    connections = Connections(
+        SecretBox.from_secrets(settings.secrets, purpose="memori connection secrets"), _policy(settings)
+    )
+    erasures = Erasures(settings.secrets, service=SERVICE)
+    personal = personal_data(database, erasures)
+    data_sources = DataSourceUseCases(database, outbox, connections, erasures)
+    rules = RuleUseCases(database, client, erasures)
     queries = QueryUseCases(
         database,
         data_sources,
@@ -63,21 +76,24 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
             recall=settings.memori_enabled,
         ),
         Writer(model, _limits(settings)),
-        Recorder(database, outbox) if settings.memori_enabled else None,
+        Recorder(database, outbox, erasures) if settings.memori_enabled else None,
     )
-    rpc.register(broker, data_sources=data_sources, rules=rules, queries=queries)
-    memories = consumers.memories(broker, rules)
+    rpc.register(broker, data_sources=data_sources, rules=rules, queries=queries, personal=personal)
+    serve_refused_commands(broker, SERVICE, worker, outbox)
+    memories = consumers.memories(broker, rules, partial(unless_erased, erasures=erasures, database=database))
+    erased = consumers.erasures(broker, personal)
     checks: dict[str, Check] = {
         "database": database.ping,
         "nats": partial(ping, broker),
         "consumer": memories.ping,
+        "erasures": erased.ping,
     }
     # A model that is away makes answers worse, not the service unready: everything else goes on working.
     serve_health(broker, SERVICE, {**checks, "llm": model.ping})
     warming = asyncio.create_task(model.warm())
     try:
         await start(broker)
-        async with background(relay.run(), memories.run()):
+        async with background(relay.run(), memories.run(), erased.run()):
             yield checks
     finally:
         await stop(broker)

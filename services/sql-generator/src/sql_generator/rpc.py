@@ -3,14 +3,19 @@
 from faststream.nats import NatsBroker
 
 from contracts import sql_generator as contract
-from messaging import serve
+from messaging import PersonalData, serve
 from sql_generator.use_cases.data_sources import DataSourceUseCases
 from sql_generator.use_cases.queries import QueryUseCases
 from sql_generator.use_cases.rules import RuleUseCases
 
 
 def register(
-    broker: NatsBroker, *, data_sources: DataSourceUseCases, rules: RuleUseCases, queries: QueryUseCases
+    broker: NatsBroker,
+    *,
+    data_sources: DataSourceUseCases,
+    rules: RuleUseCases,
+    queries: QueryUseCases,
+    personal: PersonalData,
 ) -> None:
     """Answer this service's methods."""
     serve(broker, contract.REGISTER_DATA_SOURCE, data_sources.register)
@@ -24,3 +29,4 @@ def register(
     serve(broker, contract.GENERATE, queries.generate)
     serve(broker, contract.EXECUTE, queries.execute)
     serve(broker, contract.GET_QUERY, queries.get)
+    personal.serve(broker, contract.SERVICE)

@@ -14,9 +14,6 @@ Provider = Literal["anthropic", "openai", "offline"]
 class SqlGeneratorSettings(DatabaseSettings):
     """Which model writes the SQL, which databases may be registered, and what one query may take."""
 
-    secret_key: SecretStr = Field(min_length=32)
-    secret_key_previous: SecretStr | None = None
-
     memori_llm_provider: Provider | None = None
     memori_llm_model: str | None = None
     memori_llm_max_tokens: int = Field(default=2_048, ge=64, le=64_000)
@@ -59,12 +56,6 @@ class SqlGeneratorSettings(DatabaseSettings):
         """Where that provider is, when it is not where its SDK expects it."""
         urls = {"anthropic": self.anthropic_base_url, "openai": self.openai_base_url, "offline": None}
         return urls[self.llm_provider] or None
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The keys of the connection secrets, the current one first."""
-        keys = (self.secret_key, self.secret_key_previous)
-        return tuple(key.get_secret_value() for key in keys if key is not None and _given(key))
 
 
 def _given(secret: SecretStr | None) -> bool:

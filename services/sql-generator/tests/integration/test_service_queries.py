@@ -107,7 +107,7 @@ async def test_the_model_is_shown_what_is_known_and_the_answer_names_what_was_us
         (rule,) = (await call(LIST_RULES, ListRules(), ada)).rules
         assert rule.application_count == 1
         assert others.embedded == ["What is our revenue?"]
-        assert others.recalls[0].embedding_model == "bag-of-words"
+        assert others.recalls[0].embedding.model == "bag-of-words"
 
 
 async def test_what_ran_before_is_an_example_and_is_verified_once_it_ran_for_another_question(
@@ -521,8 +521,9 @@ async def test_when_memory_is_disabled_questions_are_answered_and_nothing_is_kep
 
 
 async def test_a_memory_for_a_conversation_that_is_gone_is_a_dead_letter_at_last(
-    service, ada, shop, model, says, others, stack, eventually
+    service, ada, shop, model, says, others, stack, eventually, rows
 ):
+    from contracts.dead_letters import RefusedCommand
     from contracts.memory_store import CREATE
     from contracts.methods import ProblemError
     from contracts.problems import problem
@@ -543,7 +544,10 @@ async def test_a_memory_for_a_conversation_that_is_gone_is_a_dead_letter_at_last
             client = await nats.connect(stack.nats_url)
             letter = await client.jetstream().get_last_msg("DEAD_LETTERS", "dead_letter.sql-generator-commands")
             await client.close()
-            assert str(answer.query_id) in letter.data.decode()
+            waits = RefusedCommand.model_validate_json(letter.data)
+            ((body,),) = await rows("select body from sql_generator.memori_outbox where id = :id", id=waits.outbox_id)
+            assert str(answer.query_id) in body.decode()
+            assert str(answer.query_id) not in letter.data.decode()
 
         await eventually(buried, ignore=(NotFoundError,))
     await broker.stop()
@@ -578,6 +582,6 @@ async def test_the_service_says_how_it_is(service, ada, model):
     async with service(model=model) as call:
         health = await call(health_of("sql-generator"), Empty(), ada)
         assert health.status == "healthy"
-        assert set(health.checks) == {"database", "nats", "consumer", "llm"}
+        assert set(health.checks) == {"database", "nats", "consumer", "erasures", "llm"}
         for check in call.checks.values():
             await check()

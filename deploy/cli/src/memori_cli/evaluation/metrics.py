@@ -1,7 +1,7 @@
 """What is measured: recall@k, mean reciprocal rank, latency percentiles."""
 
 import math
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 CUTOFFS = (5, 10, 20)
@@ -9,8 +9,12 @@ CUTOFFS = (5, 10, 20)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a search answered: the ids it found, best first, beside the ids it should have found (at least one)."""
+    """What a search answered: the ids it found, best first, beside the ids it should have found (at least one).
 
+    `file` and `category` are those of the question.
+    """
+
+    file: str
     category: str
     relevant: frozenset[str]
     found: tuple[str, ...]
@@ -53,10 +57,24 @@ def quality(answers: Collection[Answer]) -> Quality:
 
 def by_category(answers: Iterable[Answer]) -> dict[str, Quality]:
     """The quality of each category, in the order of their names."""
+    return {category: quality(group) for category, group in sorted(_grouped(answers, lambda answer: answer.category))}
+
+
+def by_file(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
+    """The answers of each file, in the order in which the files were asked."""
+    return dict(_grouped(answers, lambda answer: answer.file))
+
+
+def degraded_share(answers: Collection[Answer]) -> float:
+    """The share, from 0 to 1, of the answers that had no vectors to search with."""
+    return sum(answer.degraded for answer in answers) / len(answers)
+
+
+def _grouped(answers: Iterable[Answer], key: Callable[[Answer], str]) -> Iterable[tuple[str, list[Answer]]]:
     groups: dict[str, list[Answer]] = {}
     for answer in answers:
-        groups.setdefault(answer.category, []).append(answer)
-    return {category: quality(group) for category, group in sorted(groups.items())}
+        groups.setdefault(key(answer), []).append(answer)
+    return groups.items()
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -27,10 +27,18 @@ class EmbeddingModel(Protocol):
     max_tokens: int
     """Length of the model's window in its own tokens, special tokens included."""
 
+    async def split(self, texts: Sequence[str]) -> list[list[str]]:
+        """The pieces of each text, in their order, that each fit the window; a text that fits is its only piece.
+
+        Neighbouring pieces share a few words. Raises EmbeddingRejected for what is not valid Unicode.
+        """
+        ...
+
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The vectors of `texts` in their order: shape (n, dimensions), each row of length 1.
 
-        Raises EmbeddingUnavailable or EmbeddingRejected; then none of the texts has a vector.
+        What of a text is beyond the window is not read. Raises EmbeddingUnavailable or EmbeddingRejected; then none of
+        the texts has a vector.
         """
         ...
 

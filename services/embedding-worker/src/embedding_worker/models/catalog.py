@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from embedding_worker.models import EmbeddingModel
+from embedding_worker.models.weights import EncoderFiles
 
 MINILM_MIN_SIMILARITY = 0.20
 """Calibrated on hand-written pairs of a question and a memory (tests/integration/test_models_calibration.py).
@@ -44,6 +45,7 @@ def create_model(
     model: str | None = None,
     dimensions: int | None = None,
     min_similarity: float | None = None,
+    max_tokens: int | None = None,
     model_dir: Path | None = None,
     cache_dir: Path | None = None,
     batch_workers: int = 2,
@@ -54,20 +56,55 @@ def create_model(
 ) -> EmbeddingModel:
     """The embedding model that the settings name; `min_similarity` replaces the model's own default.
 
-    `model_dir`, `cache_dir` and `batch_workers` are the local model's, the rest the remote one's; time-outs in
-    seconds. Raises ValueError, naming the setting, where they contradict each other or say too little,
-    FileNotFoundError where the local model's files are missing. The local model takes 0.1 s to load, a second more
-    when its graph is not cached yet: call this off the event loop.
+    `model_dir`, `cache_dir` and `batch_workers` are the local model's, the rest the remote one's; `max_tokens` is the
+    window of an endpoint's model where it is not 8,192 tokens; time-outs in seconds. Raises ValueError, naming the
+    setting, where they contradict each other or say too little, FileNotFoundError where the local model's files are
+    missing. The local model takes 0.1 s to load, a second more when its graph is not cached yet: call this off the
+    event loop.
     """
     if provider == "local":
-        return _create_local(model, dimensions, min_similarity, model_dir, cache_dir, batch_workers)
-    return _create_openai(model, dimensions, min_similarity, api_key, base_url, batch_timeout, query_timeout)
+        return _create_local(model, dimensions, min_similarity, max_tokens, model_dir, cache_dir, batch_workers)
+    return _create_openai(
+        model, dimensions, min_similarity, max_tokens, api_key, base_url, batch_timeout, query_timeout
+    )
+
+
+def recreate_model(
+    name: str,
+    dimensions: int,
+    *,
+    model_dir: Path | None = None,
+    cache_dir: Path | None = None,
+    api_key: str | None = None,
+    base_url: str | None = None,
+) -> EmbeddingModel | None:
+    """The model whose vectors carry this name, for queries; None where these settings cannot make it.
+
+    The packaged local model always can be made where it is installed, one of `model_dir` as long as its weights are
+    there, a remote one with a key or an endpoint: whether that knows the model, its first answer tells. Call this off
+    the event loop, as `create_model`.
+    """
+    for directory in dict.fromkeys((model_dir, None)):
+        try:
+            if EncoderFiles.of(directory).model_name() == name:
+                return _create_local(name, dimensions, None, None, directory, cache_dir, 1)
+        except (ImportError, OSError, ValueError):
+            continue
+    if not (api_key or base_url):
+        return None
+    shortened = (model for model in _OPENAI if name == f"{model}-{dimensions}")
+    try:
+        remote = _create_openai(next(shortened, name), dimensions, None, None, api_key, base_url, 5.0, 5.0)
+    except ValueError:
+        return None
+    return remote if remote.name == name else None
 
 
 def _create_local(
     model: str | None,
     dimensions: int | None,
     min_similarity: float | None,
+    max_tokens: int | None,
     model_dir: Path | None,
     cache_dir: Path | None,
     batch_workers: int,
@@ -84,6 +121,8 @@ def _create_local(
         raise ValueError(f"MEMORI_EMBEDDING_MODEL is {model!r}, the local provider has {local.name!r}")
     if dimensions not in {None, local.dimensions}:
         raise ValueError(f"MEMORI_EMBEDDING_DIMENSIONS is {dimensions}, {local.name} has {local.dimensions}")
+    if max_tokens not in {None, local.max_tokens}:
+        raise ValueError(f"MEMORI_EMBEDDING_MAX_TOKENS is {max_tokens}, {local.name} has {local.max_tokens}")
     return local
 
 
@@ -91,6 +130,7 @@ def _create_openai(
     model: str | None,
     dimensions: int | None,
     min_similarity: float | None,
+    max_tokens: int | None,
     api_key: str | None,
     base_url: str | None,
     batch_timeout: float,
@@ -119,7 +159,7 @@ def _create_openai(
         dimensions=dimensions,
         send_dimensions=known is not None and known.shortens,
         default_min_similarity=min_similarity,
-        max_tokens=_OPENAI_MAX_TOKENS,
+        max_tokens=max_tokens or _OPENAI_MAX_TOKENS,
         api_key=api_key or "none",
         base_url=base_url,
         batch_timeout=batch_timeout,

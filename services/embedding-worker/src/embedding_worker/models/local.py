@@ -16,8 +16,9 @@ from tokenizers import Encoding, Tokenizer
 
 from embedding_worker.models import EmbeddingRejected
 from embedding_worker.models.batching import by_length
+from embedding_worker.models.chunking import slices
 from embedding_worker.models.graph_cache import cached_graph, default_cache_dir, discard
-from embedding_worker.models.weights import MINILM, MINILM_SHA256, EncoderConfig, EncoderFiles
+from embedding_worker.models.weights import EncoderConfig, EncoderFiles
 
 # From about 256 padded tokens a call runs at full speed; larger ones only take memory (50 MB of attention scores at
 # 16 texts of 256 tokens) and keep a worker busy longer.
@@ -51,15 +52,20 @@ class LocalModel:
         files = EncoderFiles.of(model_dir)
         config = EncoderConfig.read(files)
         sha256 = files.expected_sha256 or files.sha256()
-        self.name = MINILM if sha256 == MINILM_SHA256 else f"{files.directory.resolve().name}-{sha256[:8]}"
+        self.name = files.model_name(sha256)
         self.dimensions = config.hidden_size
         self.default_min_similarity = default_min_similarity
         self.max_tokens = config.max_tokens
         self._pad_token_id = config.pad_token_id
-        self._tokenizer = _load_tokenizer(files.tokenizer, config.max_tokens)
+        self._tokenizer = _load_tokenizer(files.tokenizer)
+        self._special_tokens: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         self._session = _load_session(files, sha256, config, cache_dir or default_cache_dir())
         self._queries = ThreadPoolExecutor(1, "embed-query")
         self._batches = ThreadPoolExecutor(batch_workers, "embed-batch", initializer=_yield_to_queries)
+
+    async def split(self, texts: Sequence[str]) -> list[list[str]]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._batches, lambda: list(map(self._pieces, texts)))
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.empty((len(texts), self.dimensions), np.float32)
@@ -84,18 +90,32 @@ class LocalModel:
 
     def count_tokens(self, text: str) -> int:
         """Length of the whole text in tokens, special tokens included; above `max_tokens` the rest is cut off."""
-        encoding = self._encode(text)
-        return len(encoding.ids) + sum(len(cut.ids) - sum(cut.special_tokens_mask) for cut in encoding.overflowing)
+        return len(self._encode(text).ids)
 
-    def _encode(self, text: str) -> Encoding:
+    def _encode(self, text: str, *, special_tokens: bool = True) -> Encoding:
         try:
-            return self._tokenizer.encode(text)
+            return self._tokenizer.encode(text, add_special_tokens=special_tokens)
         except TypeError as error:
             raise EmbeddingRejected("the text is not valid Unicode (it holds a lone surrogate)") from error
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         # One by one: encode_batch would start a thread pool of its own, and 64 short texts take 2 ms.
-        return [self._encode(text).ids for text in texts]
+        return [self._fit(self._encode(text).ids) for text in texts]
+
+    def _fit(self, token_ids: list[int]) -> list[int]:
+        if len(token_ids) <= self.max_tokens:
+            return token_ids
+        return [*token_ids[: self.max_tokens - 1], token_ids[-1]]  # the last one is special: it ends the text
+
+    def _pieces(self, text: str) -> list[str]:
+        starts = [start for start, _ in self._encode(text, special_tokens=False).offsets]
+        found = slices(
+            text,
+            starts,
+            lambda piece: self.count_tokens(piece) - self._special_tokens,
+            window=self.max_tokens - self._special_tokens,
+        )
+        return [text[piece] for piece in found]
 
     def _run(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         shape = len(token_ids), max(map(len, token_ids))
@@ -108,10 +128,10 @@ class LocalModel:
         return cast("NDArray[np.float32]", vectors)
 
 
-def _load_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
+def _load_tokenizer(path: Path) -> Tokenizer:
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
+    tokenizer.no_truncation()
     return tokenizer
 
 

@@ -18,9 +18,11 @@ from tenacity.wait import wait_random_exponential
 
 from embedding_worker.models import EmbeddingRejected, EmbeddingUnavailable
 from embedding_worker.models.batching import by_size
+from embedding_worker.models.chunking import slices
 
 # A token is at least one byte, so this keeps a request under the API's 300,000 tokens whatever the script.
 _MAX_REQUEST_BYTES = 256 * 1024
+_SPECIAL_TOKENS = 2  # that some endpoints put around a text
 _MAX_REQUEST_TEXTS = 100
 _CONCURRENT_BATCH_REQUESTS = 2
 _ATTEMPTS = 3
@@ -65,6 +67,14 @@ class OpenAIModel:
         self._query_timeout = query_timeout
         self._client = AsyncOpenAI(api_key=api_key, base_url=base_url, timeout=batch_timeout, max_retries=0)
         self._batch_lane = asyncio.Semaphore(_CONCURRENT_BATCH_REQUESTS)
+
+    async def split(self, texts: Sequence[str]) -> list[list[str]]:
+        window = self.max_tokens - _SPECIAL_TOKENS
+        sizes = _utf8_sizes(texts)
+        return [
+            [text] if size <= window else await asyncio.to_thread(_pieces, text, window)
+            for text, size in zip(texts, sizes, strict=True)
+        ]
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.empty((len(texts), self.dimensions), np.float32)
@@ -135,6 +145,12 @@ def _utf8_sizes(texts: Sequence[str]) -> list[int]:
         return [len(text.encode()) for text in texts]
     except UnicodeEncodeError:
         raise EmbeddingRejected("a text is not valid Unicode (it holds a lone surrogate)") from None
+
+
+def _pieces(text: str, window: int) -> list[str]:
+    """The pieces of a text, none of them of more than `window` bytes, and so of tokens, whatever the tokenizer."""
+    starts = [index for index, character in enumerate(text) for _ in character.encode()]
+    return [text[piece] for piece in slices(text, starts, lambda part: len(part.encode()), window=window)]
 
 
 _backoff = wait_random_exponential(multiplier=0.25, max=2.0)

@@ -50,6 +50,11 @@ class EncoderFiles:
             raise ValueError(f"{self.directory / name}: expected a JSON object")  # noqa: TRY004  # the file is wrong, not a type
         return content
 
+    def model_name(self, sha256: str | None = None) -> str:
+        """What the vectors of these weights are called; `sha256` is that of the weights, where it is known already."""
+        sha256 = sha256 or self.expected_sha256 or self.sha256()
+        return MINILM if sha256 == MINILM_SHA256 else f"{self.directory.resolve().name}-{sha256[:8]}"
+
     def sha256(self) -> str:
         """Hash of the weights file; 0.06 s for 90 MB."""
         with self.weights.open("rb") as file:

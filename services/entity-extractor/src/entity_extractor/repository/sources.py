@@ -24,7 +24,7 @@ async def lock(transaction: Transaction, key: SourceKey) -> Source:
     """Keep other writers of this source's part of the graph waiting until the transaction ends."""
     statement = (
         insert(sources)
-        .values(**_key(key), updated_at=func.now())
+        .values(**_key(key), created_at=func.now(), updated_at=func.now())
         .on_conflict_do_update(
             index_elements=["tenant_id", "user_id", "data_source_id"], set_={"updated_at": func.now()}
         )

@@ -17,6 +17,7 @@ from entity_extractor.use_cases.schemas import SchemaUseCases
 from messaging import Outbox, RpcClient
 from observability import logger
 from persistence import Database, Transaction
+from persistence.erasures import Erasures
 
 _log = logger(__name__)
 _RPC_SECONDS = 10.0
@@ -25,10 +26,13 @@ _RPC_SECONDS = 10.0
 class LearningUseCases:
     """Counts what executed queries join, filter, aggregate and group by."""
 
-    def __init__(self, database: Database, outbox: Outbox, rpc: RpcClient, schemas: SchemaUseCases) -> None:
+    def __init__(
+        self, database: Database, outbox: Outbox, rpc: RpcClient, schemas: SchemaUseCases, erasures: Erasures
+    ) -> None:
         self._database = database
         self._outbox = outbox
         self._rpc = rpc
+        self._erasures = erasures
         self._schemas = schemas
 
     async def executed(self, event: Event[QueryExecuted]) -> None:
@@ -45,6 +49,8 @@ class LearningUseCases:
             return
         key = SourceKey(owner, record.data_source_id)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await self._erasures.hold(transaction, owner, event.time):
+                return
             source = await sources.lock(transaction, key)
             if source.is_deleted or (source.fingerprint is None and not await self._schemas.take_in(transaction, key)):
                 return

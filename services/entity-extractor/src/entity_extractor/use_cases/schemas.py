@@ -14,6 +14,7 @@ from entity_extractor.domain.schema_graph import declared_graph
 from entity_extractor.repository import entities, relationships, sources
 from messaging import Outbox, RetryLater, RpcClient
 from persistence import Database, Transaction
+from persistence.erasures import Erasures
 
 _RPC_SECONDS = 10.0
 
@@ -21,15 +22,18 @@ _RPC_SECONDS = 10.0
 class SchemaUseCases:
     """Keeps the part of the graph that schemas declare."""
 
-    def __init__(self, database: Database, outbox: Outbox, rpc: RpcClient) -> None:
+    def __init__(self, database: Database, outbox: Outbox, rpc: RpcClient, erasures: Erasures) -> None:
         self._database = database
         self._outbox = outbox
         self._rpc = rpc
+        self._erasures = erasures
 
     async def synced(self, event: Event[DataSourceSynced]) -> None:
         """A schema was read: the graph holds it as it is now."""
         key = SourceKey(Identity(event.tenantid, event.userid), event.data.data_source_id)
         async with self._database.transaction(tenant_id=event.tenantid, user_id=event.userid) as transaction:
+            if not await self._erasures.hold(transaction, key.owner, event.time):
+                return
             source = await sources.lock(transaction, key)
             if not source.is_deleted:
                 await self.take_in(transaction, key)
@@ -38,6 +42,8 @@ class SchemaUseCases:
         """A data source is gone: so are its entities and relationships, and they stay gone."""
         key = SourceKey(Identity(event.tenantid, event.userid), event.data.data_source_id)
         async with self._database.transaction(tenant_id=event.tenantid, user_id=event.userid) as transaction:
+            if not await self._erasures.hold(transaction, key.owner, event.time):
+                return
             await sources.lock(transaction, key)
             await entities.remove_source(transaction, key)
             await sources.bury(transaction, key)

@@ -1,14 +1,28 @@
 """The routes, one module a resource. Each translates: HTTP to a method, its reply to HTTP."""
 
-from gateway.api import conversations, data_sources, health, knowledge, memories, queries, rules
+from gateway.api import (
+    conversations,
+    data_sources,
+    health,
+    knowledge,
+    memories,
+    memory_lifecycle,
+    messages,
+    queries,
+    rules,
+    users,
+)
 
 # Matched in this order: the busiest first.
 ROUTERS = (
     memories.router,
+    memory_lifecycle.router,
     conversations.router,
+    messages.router,
     data_sources.router,
     rules.router,
     queries.router,
     knowledge.router,
+    users.router,
     health.router,
 )

@@ -1,34 +1,42 @@
-"""Memories: store, find, read, change, delete."""
+"""Memories: store, find, list, read, change, delete."""
 
 import array
 import sys
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from fastapi import Query as FromQuery
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from contracts import memory_store
-from contracts.base import JsonObject, Message, Score
+from contracts.base import JsonObject, Message, Score, UtcTime
 from contracts.events import MemoryType
 from contracts.memory_store import (
     MAX_BATCH,
+    Attribution,
     Content,
     CreateMemories,
     GetMemory,
+    ListMemories,
     Memories,
     Memory,
+    MemoryPage,
     MemoryRef,
     NewMemory,
     Query,
+    ScoreTerm,
     Search,
     SearchReply,
     Tags,
     UpdateMemory,
+    Visibility,
 )
-from gateway.api.batches import chunks, own_fields, refuse_repeated_ids
-from gateway.bodies import STRICT, json_body
+from gateway.api.batches import MEMORIES, own_fields
+from gateway.attribution import Attributed
+from gateway.bodies import STRICT, Changes, json_body, left_out
+from gateway.problems import MAY_CONFLICT
 from gateway.services import JSON, Authenticated
 
 router = APIRouter(prefix="/api/memories", tags=["memories"])
@@ -40,11 +48,11 @@ _NEW_MEMORY_EXAMPLE: dict[str, Any] = {
     "memory_type": "long_term",
     "context_tags": ["revenue", "definition"],
     "metadata": {"source": "onboarding"},
+    "occurred_at": "2026-01-02T09:30:00Z",
+    "process_id": "sales-assistant",
+    "session_id": "2026-01-02-ada",
+    "visibility": "tenant",
 }
-
-
-def _left_out() -> Any:
-    return None
 
 
 class MemoryToStore(NewMemory):
@@ -63,7 +71,15 @@ class MemoryBatch(BaseModel):
 
     model_config = STRICT | ConfigDict(
         json_schema_extra={
-            "examples": [{"memories": [_NEW_MEMORY_EXAMPLE, {"content": "Prefers aliases for all tables"}]}]
+            "examples": [
+                {
+                    "memories": [
+                        _NEW_MEMORY_EXAMPLE,
+                        {"content": "Prefers aliases for all tables"},
+                        {"content": "The discount of Acme is 40 %", "context_tags": ["acme"], "sensitive": True},
+                    ]
+                }
+            ]
         }
     )
 
@@ -75,37 +91,49 @@ class MemorySearch(BaseModel):
 
     model_config = STRICT | ConfigDict(
         json_schema_extra={
-            "examples": [{"query": "how do we count revenue?", "limit": 5, "memory_types": ["long_term"]}]
+            "examples": [
+                {
+                    "query": "how do we count revenue?",
+                    "limit": 5,
+                    "memory_types": ["long_term"],
+                    "occurred_after": "2026-01-01T00:00:00Z",
+                }
+            ]
         }
     )
 
     query: Query
     limit: Annotated[int, Field(ge=1, le=100)] = 10
-    min_similarity: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
+    min_similarity: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = Field(
+        default=None, description="Cosine similarity from which meaning alone is a match; the model's own by default"
+    )
     conversation_id: UUID | None = None
     memory_types: Annotated[tuple[MemoryType, ...], Field(max_length=5)] = ()
-    tags: Tags = ()
+    tags: Tags = Field(default=(), description="Has at least one of them")
+    process_id: Attribution | None = None
+    occurred_after: UtcTime | None = None
+    occurred_before: UtcTime | None = None
     include_archived: bool = False
+    asked_in: UUID | None = Field(
+        default=None, description="The conversation it is asked in: what three of them needed is promoted"
+    )
+    without: Annotated[tuple[ScoreTerm, ...], Field(max_length=6)] = Field(
+        default=(), description="Terms to leave out of the score, to see what each contributes"
+    )
 
 
-class MemoryChanges(BaseModel):
+class MemoryChanges(Changes):
     """What to change; what is left out stays as it is."""
 
-    model_config = STRICT | ConfigDict(
+    model_config = ConfigDict(
         json_schema_extra={"examples": [{"importance_score": 0.9, "metadata": {"reviewed": True}}]}
     )
 
-    # Not nullable: null would look like a way to empty a field.
-    content: Content = Field(default_factory=_left_out, description="Replaces the content; it is embedded again")
-    importance_score: Score = Field(default_factory=_left_out)
-    context_tags: Tags = Field(default_factory=_left_out, description="Replaces the tags")
-    metadata: JsonObject = Field(default_factory=_left_out, description="Merged into what is there")
-
-    @model_validator(mode="after")
-    def _something_changes(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("must name at least one field to change")
-        return self
+    content: Content = Field(default_factory=left_out, description="Replaces the content; it is embedded again")
+    importance_score: Score = Field(default_factory=left_out)
+    context_tags: Tags = Field(default_factory=left_out, description="Replaces the tags")
+    metadata: JsonObject = Field(default_factory=left_out, description="Merged into what is there")
+    visibility: Visibility = Field(default_factory=left_out, description="A sensitive memory stays private")
 
 
 class MemoryWithEmbedding(Memory):
@@ -115,27 +143,38 @@ class MemoryWithEmbedding(Memory):
     embedding_model: str | None = None
 
 
-@router.post("", status_code=201, response_model=Memory)
-async def create_memory(services: Authenticated, body: Annotated[MemoryToStore, json_body(MemoryToStore)]) -> Response:
+@router.post("", status_code=201, response_model=Memory, responses=MAY_CONFLICT)
+async def create_memory(
+    services: Authenticated, attribution: Attributed, body: Annotated[MemoryToStore, json_body(MemoryToStore)]
+) -> Response:
     """Store a memory. It can be found by its words at once, and by its meaning once it is embedded."""
-    with own_fields(first=0, alone=True):
-        stored = await services.ask(memory_store.CREATE, CreateMemories(memories=(body,)))
+    with own_fields(MEMORIES.name, first=0, alone=True):
+        request = CreateMemories(memories=(attribution.filled(body),))
+        stored = await services.ask(memory_store.CREATE, request)
     return _json(stored.memories[0], 201, {"Location": f"{router.prefix}/{body.memory_id}"})
 
 
-@router.post("/batch", status_code=201, response_model=Memories)
-async def create_memories(services: Authenticated, body: Annotated[MemoryBatch, json_body(MemoryBatch)]) -> Response:
+@router.post("/batch", status_code=201, response_model=Memories, responses=MAY_CONFLICT)
+async def create_memories(
+    services: Authenticated, attribution: Attributed, body: Annotated[MemoryBatch, json_body(MemoryBatch)]
+) -> Response:
     """Store up to 1,000 memories.
 
     Large batches are stored in parts. When a part fails, the answer is its problem, and the parts before it are
     stored: send the same batch again, with the same `memory_id`s, to store the rest and nothing twice.
     """
-    refuse_repeated_ids(body.memories)
-    stored: list[Memory] = []
-    for chunk in chunks(body.memories):
-        with own_fields(first=len(stored)):
-            stored += (await services.ask(memory_store.CREATE, CreateMemories(memories=chunk))).memories
-    return _json(Memories.model_construct(memories=tuple(stored)), 201)
+
+    async def ask(chunk: tuple[NewMemory, ...]) -> tuple[Memory, ...]:
+        return (await services.ask(memory_store.CREATE, CreateMemories(memories=chunk))).memories
+
+    stored = await MEMORIES.store([attribution.filled(memory) for memory in body.memories], ask)
+    return _json(Memories.model_construct(memories=stored), 201)
+
+
+@router.get("", response_model=MemoryPage)
+async def list_memories(services: Authenticated, page: Annotated[ListMemories, FromQuery()]) -> Response:
+    """My memories, the newest first. Repeat `memory_types` and `tags` to name several."""
+    return await services.relay(memory_store.LIST, page)
 
 
 @router.post("/search", response_model=SearchReply)
@@ -160,12 +199,12 @@ async def get_memory(services: Authenticated, memory_id: UUID, include_embedding
     )
 
 
-@router.patch("/{memory_id}", response_model=Memory)
+@router.patch("/{memory_id}", response_model=Memory, responses=MAY_CONFLICT)
 async def update_memory(
     services: Authenticated, memory_id: UUID, body: Annotated[MemoryChanges, json_body(MemoryChanges)]
 ) -> Response:
     """Change what the body names; new content is embedded again, metadata is merged."""
-    request = UpdateMemory(memory_id=memory_id, **body.model_dump(exclude_unset=True))
+    request = UpdateMemory(memory_id=memory_id, **body.given())
     return await services.relay(memory_store.UPDATE, request)
 
 

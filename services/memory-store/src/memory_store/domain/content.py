@@ -1,10 +1,7 @@
-"""What is derived from a memory's content: a keyed hash, an expiry, an excerpt."""
+"""What is derived from a memory's content: a keyed hash, an excerpt."""
 
 import hashlib
 import hmac
-from datetime import datetime, timedelta
-
-from contracts.events import MemoryType
 
 _ELLIPSIS = "…"
 
@@ -17,15 +14,6 @@ def content_key(secret_key: str) -> bytes:
 def content_hash(key: bytes, content: str) -> str:
     """HMAC-SHA256 of a content, in hex: equal for equal content, and nobody without the key can guess it back."""
     return hmac.digest(key, content.encode(), hashlib.sha256).hex()
-
-
-def expiry(
-    memory_type: MemoryType, stated: datetime | None, *, now: datetime, short_term: timedelta
-) -> datetime | None:
-    """When a new memory expires: as stated, else short-term memories after `short_term`, the others never."""
-    if stated is None and memory_type == "short_term":
-        return now + short_term
-    return stated
 
 
 def excerpt(content: str, limit: int) -> str:

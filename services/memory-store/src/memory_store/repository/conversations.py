@@ -1,5 +1,6 @@
 """Conversations in Postgres."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -66,10 +67,21 @@ async def unknown(transaction: Transaction, owner: Identity, conversation_ids: s
     return conversation_ids - set((await transaction.execute(statement)).scalars())
 
 
-async def lock(transaction: Transaction, owner: Identity, conversation_id: UUID) -> bool:
-    """Keep others from adding memories to the conversation until the transaction ends; False when there is none."""
-    statement = select(conversations.c.conversation_id).where(_is(owner, conversation_id)).with_for_update()
-    return (await transaction.execute(statement)).one_or_none() is not None
+async def change(
+    transaction: Transaction, owner: Identity, conversation_id: UUID, values: Mapping[str, Any], now: datetime
+) -> Conversation:
+    """Set columns of a conversation that is locked; returns it as it is then."""
+    statement = (
+        update(conversations).where(_is(owner, conversation_id)).values(**values, updated_at=now).returning(*_COLUMNS)
+    )
+    return _conversation((await transaction.execute(statement)).one())
+
+
+async def lock(transaction: Transaction, owner: Identity, conversation_id: UUID) -> Conversation | None:
+    """The conversation, to which nobody adds and which nobody changes until the transaction ends."""
+    statement = select(*_COLUMNS).where(_is(owner, conversation_id)).with_for_update()
+    row = (await transaction.execute(statement)).one_or_none()
+    return _conversation(row) if row else None
 
 
 async def remove(transaction: Transaction, owner: Identity, conversation_id: UUID) -> None:

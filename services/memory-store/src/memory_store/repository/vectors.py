@@ -1,16 +1,16 @@
-"""Vectors in Postgres: stored once for each memory, model and content version."""
+"""Vectors in Postgres: those of a memory's current content, by model; a long content has one a piece."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from pgvector import HalfVector
-from sqlalchemy import ARRAY, Integer, Text, Uuid, bindparam, select, text
+from sqlalchemy import ARRAY, BigInteger, Integer, SmallInteger, Text, Uuid, bindparam, text
 
 from contracts.events import MemoryType
 from contracts.identity import Identity
 from memory_store.domain.vectors import Floats
-from memory_store.tables import memories, vectors
 from persistence import Database, Transaction
 
 
@@ -21,91 +21,137 @@ async def check_pgvector(database: Database) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class NewVector:
-    """The vector of one version of a memory's content."""
+class NewVectors:
+    """The vectors of the pieces of one version of a memory's content."""
 
     tenant_id: str
     user_id: str
     memory_id: UUID
     content_version: int
-    values: Floats
+    pieces: Sequence[Floats]
 
 
 @dataclass(frozen=True, slots=True)
-class StoredVector:
-    """A vector that was stored now."""
+class Embedded:
+    """A memory whose vectors were stored now."""
 
     tenant_id: str
     user_id: str
     memory_id: UUID
+    memory_no: int
     content_version: int
     memory_type: MemoryType
 
 
-# The join drops what is outdated or gone, the conflict clause what is there already.
-_STORE = text("""
-with incoming as (
-    select * from unnest(:tenant_ids, :user_ids, :memory_ids, :content_versions, cast(:embeddings as halfvec[]))
-        as new (tenant_id, user_id, memory_id, content_version, embedding)
-), stored as (
-    insert into memori_memory_vectors as existing
-        (tenant_id, user_id, memory_id, model, dimensions, content_version, embedding)
-    select tenant_id, user_id, memory_id, :model, :dimensions, content_version, embedding
-    from incoming join memori_memories memories using (tenant_id, user_id, memory_id, content_version)
-    order by tenant_id, user_id, memory_id
-    on conflict (tenant_id, user_id, memory_id, model) do update
-        set content_version = excluded.content_version, embedding = excluded.embedding,
-            dimensions = excluded.dimensions, created_at = now()
-        where existing.content_version < excluded.content_version
-    returning tenant_id, user_id, memory_id, content_version
-)
-select stored.*, memories.memory_type
-from stored join memori_memories memories using (tenant_id, user_id, memory_id)""").bindparams(
+# Whoever changes the content waits for this lock, or this waits for them and then sees another version: no vector of
+# a past content is ever stored. Who waited for another that stored the same does not see its vectors here, but in the
+# next statement.
+_LOCK = text("""
+select tenant_id, user_id, memory_id, memory_no, content_version, memory_type
+from memori_memories memories
+join unnest(:tenant_ids, :user_ids, :memory_ids, :content_versions)
+    as new (tenant_id, user_id, memory_id, content_version) using (tenant_id, user_id, memory_id, content_version)
+where not sensitive and not exists (
+    select from memori_memory_vectors vectors
+    where vectors.tenant_id = memories.tenant_id and vectors.user_id = memories.user_id
+        and vectors.memory_no = memories.memory_no and vectors.model = :model and dimensions = :dimensions)
+order by tenant_id, user_id, memory_no
+for no key update of memories""").bindparams(
     bindparam("tenant_ids", type_=ARRAY(Text)),
     bindparam("user_ids", type_=ARRAY(Text)),
     bindparam("memory_ids", type_=ARRAY(Uuid)),
     bindparam("content_versions", type_=ARRAY(Integer)),
 )
+_STORE = text("""
+insert into memori_memory_vectors
+    (tenant_id, user_id, memory_no, model, chunk, dimensions, content_version, embedding, live_until, shared)
+select
+    tenant_id, user_id, memory_no, :model, chunk, :dimensions, content_version, embedding,
+    case when is_archived then '-infinity' else coalesce(expires_at, 'infinity') end, visibility = 'tenant'
+from unnest(:tenant_ids, :user_ids, :memory_nos, :chunks, cast(:embeddings as halfvec[]))
+    as new (tenant_id, user_id, memory_no, chunk, embedding)
+join memori_memories memories using (tenant_id, user_id, memory_no)
+where not exists (
+    select from memori_memory_vectors vectors
+    where vectors.tenant_id = memories.tenant_id and vectors.user_id = memories.user_id
+        and vectors.memory_no = memories.memory_no and vectors.model = :model)
+order by tenant_id, user_id, memory_no, chunk
+returning tenant_id, user_id, memory_no""").bindparams(
+    bindparam("tenant_ids", type_=ARRAY(Text)),
+    bindparam("user_ids", type_=ARRAY(Text)),
+    bindparam("memory_nos", type_=ARRAY(BigInteger)),
+    bindparam("chunks", type_=ARRAY(SmallInteger)),
+)
+# A model of the same name that now makes vectors of another length starts afresh.
+_OUTGROWN = text("""
+delete from memori_memory_vectors
+where (tenant_id, user_id, memory_no) in (select * from unnest(:tenant_ids, :user_ids, :memory_nos))
+    and model = :model and dimensions <> :dimensions""").bindparams(
+    bindparam("tenant_ids", type_=ARRAY(Text)),
+    bindparam("user_ids", type_=ARRAY(Text)),
+    bindparam("memory_nos", type_=ARRAY(BigInteger)),
+)
 
 
-async def store(transaction: Transaction, model: str, dimensions: int, new: Sequence[NewVector]) -> list[StoredVector]:
-    """Store vectors of any users, each (memory, version) given once; returns those that were new.
+async def store(transaction: Transaction, model: str, dimensions: int, new: Sequence[NewVectors]) -> list[Embedded]:
+    """Store the vectors of memories of any users, each (memory, version) given once; returns those that had none yet.
 
-    Runs in a transaction of the worker role. Raises sqlalchemy.exc.IntegrityError when a memory is deleted meanwhile.
+    What is outdated, gone or embedded already is passed over. Runs in a transaction of the worker role.
     """
+    rows = await transaction.execute(
+        _LOCK,
+        {
+            "tenant_ids": [item.tenant_id for item in new],
+            "user_ids": [item.user_id for item in new],
+            "memory_ids": [item.memory_id for item in new],
+            "content_versions": [item.content_version for item in new],
+            "model": model,
+            "dimensions": dimensions,
+        },
+    )
+    wanted = [Embedded(**row._mapping) for row in rows]  # noqa: SLF001  # SQLAlchemy's public name for it
+    if not wanted:
+        return []
+    keys = {
+        "tenant_ids": [item.tenant_id for item in wanted],
+        "user_ids": [item.user_id for item in wanted],
+        "memory_nos": [item.memory_no for item in wanted],
+        "model": model,
+        "dimensions": dimensions,
+    }
+    await transaction.execute(_OUTGROWN, keys)
+    pieces = {(item.tenant_id, item.user_id, item.memory_id): item.pieces for item in new}
+    flat = [
+        (item, chunk, values)
+        for item in wanted
+        for chunk, values in enumerate(pieces[item.tenant_id, item.user_id, item.memory_id])
+    ]
     rows = await transaction.execute(
         _STORE,
         {
-            "tenant_ids": [vector.tenant_id for vector in new],
-            "user_ids": [vector.user_id for vector in new],
-            "memory_ids": [vector.memory_id for vector in new],
-            "content_versions": [vector.content_version for vector in new],
+            "tenant_ids": [item.tenant_id for item, _, _ in flat],
+            "user_ids": [item.user_id for item, _, _ in flat],
+            "memory_nos": [item.memory_no for item, _, _ in flat],
+            "chunks": [chunk for _, chunk, _ in flat],
+            "embeddings": [HalfVector(values) for _, _, values in flat],
             "model": model,
             "dimensions": dimensions,
-            "embeddings": [HalfVector(vector.values) for vector in new],
         },
     )
-    return [StoredVector(**row._mapping) for row in rows]  # noqa: SLF001  # SQLAlchemy's public name for it
+    stored = {(row.tenant_id, row.user_id, row.memory_no) for row in rows}
+    return [item for item in wanted if (item.tenant_id, item.user_id, item.memory_no) in stored]
 
 
-async def newest(transaction: Transaction, owner: Identity, memory_id: UUID) -> tuple[str, bytes] | None:
-    """Model and little-endian float32 numbers of the last stored vector of a memory's current content."""
-    statement = (
-        select(vectors.c.model, vectors.c.embedding)
-        .join(
-            memories,
-            (memories.c.tenant_id == vectors.c.tenant_id)
-            & (memories.c.user_id == vectors.c.user_id)
-            & (memories.c.memory_id == vectors.c.memory_id)
-            & (memories.c.content_version == vectors.c.content_version),
-        )
-        .where(
-            vectors.c.tenant_id == owner.tenant_id,
-            vectors.c.user_id == owner.user_id,
-            vectors.c.memory_id == memory_id,
-        )
-        .order_by(vectors.c.created_at.desc(), vectors.c.model)
-        .limit(1)
-    )
-    row = (await transaction.execute(statement)).one_or_none()
+_NEWEST = """
+select model, embedding from {prefix}_memory_vectors
+where tenant_id = :tenant_id and user_id = :user_id and memory_no = :memory_no
+order by created_at desc, model, chunk limit 1"""
+_OWN, _SHARED = (text(_NEWEST.format(prefix=prefix)) for prefix in ("memori", "memori_shared"))
+
+
+async def newest(transaction: Transaction, reader: Identity, memory: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """Model and little-endian float32 numbers of the last stored vector of a memory, that of its first piece."""
+    statement = _OWN if memory["user_id"] == reader.user_id else _SHARED
+    parameters = {"tenant_id": reader.tenant_id, "user_id": memory["user_id"], "memory_no": memory["memory_no"]}
+    row = (await transaction.execute(statement, parameters)).one_or_none()
     return (row.model, row.embedding.to_numpy().astype("<f4").tobytes()) if row else None

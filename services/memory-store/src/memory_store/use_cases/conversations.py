@@ -1,6 +1,7 @@
-"""Opening, reading, listing and deleting conversations."""
+"""Opening, reading, listing, changing and deleting conversations."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from contracts.events import ConversationCreated, ConversationDeleted, DataSourceDeleted, Event, MemoryDeleted
@@ -11,10 +12,15 @@ from contracts.memory_store import (
     Conversations,
     CreateConversation,
     ListConversations,
+    UpdateConversation,
 )
 from contracts.methods import Empty
+from memory_store.domain.lifecycle import USER
 from memory_store.errors import invalid, not_found
-from memory_store.repository import conversations, memories
+from memory_store.repository import changes, conversations, memories
+from memory_store.repository.changes import Change
+from memory_store.tables import memories as memories_table
+from memory_store.use_cases.views import said_of
 from messaging import Outbox, paging
 from persistence import Database, cursor
 
@@ -61,23 +67,35 @@ class ConversationUseCases:
             next_cursor=cursor.encode(last.last_activity_at, last.conversation_id) if last else None,
         )
 
+    async def update(self, request: UpdateConversation, owner: Identity) -> Conversation:
+        """Change what is given; metadata is merged."""
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            stored = await conversations.lock(transaction, owner, request.conversation_id)
+            if stored is None:
+                raise not_found("conversation_id", "conversation")
+            values: dict[str, Any] = request.model_dump(exclude={"conversation_id"}, exclude_none=True)
+            if request.metadata is not None:
+                values["metadata"] = {**stored.metadata, **request.metadata}
+            if values:
+                stored = await conversations.change(
+                    transaction, owner, request.conversation_id, values, datetime.now(UTC)
+                )
+            return paging.must_fit_a_page(stored)
+
     async def delete(self, request: ConversationRef, owner: Identity) -> Empty:
         """Delete a conversation and its memories; each memory says so."""
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            if not await conversations.lock(transaction, owner, request.conversation_id):
+            if await conversations.lock(transaction, owner, request.conversation_id) is None:
                 raise not_found("conversation_id", "conversation")
-            removed = await memories.remove_of_conversation(transaction, owner, request.conversation_id)
+            chosen = memories_table.c.conversation_id == request.conversation_id
+            numbers = await memories.lock_to_remove(transaction, owner, chosen)
+            deleted = Change("deleted", USER, "its conversation was deleted")
+            await changes.bury(transaction, owner, numbers, deleted, datetime.now(UTC))
+            removed = await memories.remove(transaction, owner, numbers)
             await conversations.remove(transaction, owner, request.conversation_id)
             await self._outbox.emit(
                 transaction,
-                *(
-                    MemoryDeleted(
-                        memory_id=memory.memory_id,
-                        memory_type=memory.memory_type,
-                        content_version=memory.content_version,
-                    )
-                    for memory in removed
-                ),
+                *(MemoryDeleted(**said_of(memory)) for memory in removed),
                 ConversationDeleted(conversation_id=request.conversation_id),
                 identity=owner,
             )

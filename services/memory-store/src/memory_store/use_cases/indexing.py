@@ -1,22 +1,32 @@
-"""Contents out to other services, vectors back in: work for many users at once."""
+"""Contents out to other services, vectors back in, and how far that has come: work for many users at once."""
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy.exc import IntegrityError
-
 from contracts.events import MemoryEmbedded
 from contracts.identity import Identity
-from contracts.memory_store import Contents, FetchContents, MemoryVector, Stored, StoreVectors
-from contracts.methods import MAX_MESSAGE_BYTES, ProblemError
+from contracts.memory_store import (
+    Contents,
+    Coverage,
+    FetchContents,
+    FindUnembedded,
+    MemoryVector,
+    ModelCoverage,
+    Pruned,
+    PruneVectors,
+    Stored,
+    StoreVectors,
+    Unembedded,
+)
+from contracts.methods import MAX_MESSAGE_BYTES, Empty, ProblemError
 from contracts.problems import FieldError, problem
-from memory_store.domain.vectors import VectorError, unit_vector
+from memory_store.domain.vectors import Floats, VectorError, unit_vector
 from memory_store.metrics import VECTORS_STORED
-from memory_store.repository import contents, vectors
-from memory_store.repository.vectors import NewVector, StoredVector
+from memory_store.repository import contents, coverage, vectors
+from memory_store.repository.vectors import NewVectors
+from memory_store.use_cases.archiving import emit
+from memory_store.use_cases.views import said_of
 from messaging import Outbox, paging
 from persistence import Database
-
-_TRIES = 3
 
 
 class IndexingUseCases:
@@ -27,62 +37,70 @@ class IndexingUseCases:
         self._outbox = outbox
 
     async def fetch_contents(self, request: FetchContents, _: Identity) -> Contents:
-        """The current contents, as many as fit one message, and which of the memories are gone."""
+        """The current contents, as many as fit one message, and which of the memories need or have none."""
         wanted = list(dict.fromkeys(request.memories))
         async with self._worker.worker_transaction() as transaction:
-            found, gone = await contents.fetch(transaction, wanted, max_bytes=MAX_MESSAGE_BYTES)
+            found = await contents.fetch(
+                transaction, wanted, without_vector_of=request.without_vector_of, max_bytes=MAX_MESSAGE_BYTES
+            )
+        answered = (*found.gone, *found.embedded)
+        reserved = sum(len(memory.model_dump_json().encode()) + 1 for memory in answered)
         return Contents(
-            contents=paging.fitting(found, reserved=sum(len(memory.model_dump_json().encode()) + 1 for memory in gone)),
-            gone=tuple(gone),
+            contents=paging.fitting(found.contents, reserved=reserved), gone=found.gone, embedded=found.embedded
         )
 
     async def store_vectors(self, request: StoreVectors, _: Identity) -> Stored:
-        """Store what is current and new; each vector stored now says so."""
+        """Store what is current and new; each memory embedded now says so."""
         new = _vectors(request.vectors, request.dimensions)
-        for attempt in range(1, _TRIES + 1):
-            try:
-                stored = await self._store(request.model, request.dimensions, new)
-            except IntegrityError:
-                # A memory was deleted between the join and the foreign key's check; next time the join drops it.
-                if attempt == _TRIES:
-                    raise
-            else:
-                break
+        async with self._worker.worker_transaction() as transaction:
+            stored = await vectors.store(transaction, request.model, request.dimensions, new)
+            await emit(
+                transaction, self._outbox, stored, lambda row: MemoryEmbedded(**said_of(row), model=request.model)
+            )
         VECTORS_STORED.inc(len(stored))
         return Stored(stored=len(stored))
 
-    async def _store(self, model: str, dimensions: int, new: Sequence[NewVector]) -> list[StoredVector]:
+    async def find_unembedded(self, request: FindUnembedded, _: Identity) -> Unembedded:
+        """The memories of the next stretch of the store that a model has not embedded."""
         async with self._worker.worker_transaction() as transaction:
-            stored = await vectors.store(transaction, model, dimensions, new)
-            for owner, events in _by_owner(stored, model).items():
-                await self._outbox.emit(transaction, *events, identity=owner)
-            return stored
+            found, following = await coverage.unembedded(
+                transaction, request.model, after=request.after, older_than_seconds=request.older_than_seconds
+            )
+        return Unembedded(memories=tuple(found), next=following)
+
+    async def coverage(self, _: Empty, __: Identity) -> Coverage:
+        """How far each model has come."""
+        async with self._worker.worker_transaction() as transaction:
+            memories, models = await coverage.by_model(transaction)
+        return Coverage(
+            memories=memories,
+            models=tuple(
+                ModelCoverage(model=row.model, dimensions=row.dimensions, memories=row.memories) for row in models
+            ),
+        )
+
+    async def prune_vectors(self, request: PruneVectors, _: Identity) -> Pruned:
+        """Delete some of a model's vectors."""
+        async with self._worker.worker_transaction() as transaction:
+            return Pruned(deleted=await coverage.prune(transaction, request.model))
 
 
-def _vectors(sent: Sequence[MemoryVector], dimensions: int) -> list[NewVector]:
-    vectors: dict[object, NewVector] = {}
+def _vectors(sent: Sequence[MemoryVector], dimensions: int) -> list[NewVectors]:
+    found: dict[object, NewVectors] = {}
     errors: list[FieldError] = []
     for index, item in enumerate(sent):
-        try:
-            values = unit_vector(item.embedding, dimensions)
-        except VectorError as error:
-            errors.append(FieldError(field=f"vectors.{index}.embedding", message=str(error)))
-            continue
-        key = (item.tenant_id, item.user_id, item.memory_id, item.content_version)
-        vectors.setdefault(key, NewVector(*key, values))
+        pieces = list(_pieces(item.embeddings, dimensions, f"vectors.{index}.embeddings", errors))
+        found.setdefault(
+            item.key, NewVectors(item.tenant_id, item.user_id, item.memory_id, item.content_version, pieces)
+        )
     if errors:
         raise ProblemError(problem("invalid", errors=tuple(errors)))
-    return list(vectors.values())
+    return list(found.values())
 
 
-def _by_owner(stored: Iterable[StoredVector], model: str) -> dict[Identity, list[MemoryEmbedded]]:
-    events: dict[Identity, list[MemoryEmbedded]] = {}
-    for vector in stored:
-        event = MemoryEmbedded(
-            memory_id=vector.memory_id,
-            memory_type=vector.memory_type,
-            content_version=vector.content_version,
-            model=model,
-        )
-        events.setdefault(Identity(vector.tenant_id, vector.user_id), []).append(event)
-    return events
+def _pieces(embeddings: Iterable[bytes], dimensions: int, field: str, errors: list[FieldError]) -> Iterable[Floats]:
+    for number, embedding in enumerate(embeddings):
+        try:
+            yield unit_vector(embedding, dimensions)
+        except VectorError as error:
+            errors.append(FieldError(field=f"{field}.{number}", message=str(error)))

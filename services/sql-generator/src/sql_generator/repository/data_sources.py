@@ -48,6 +48,11 @@ def _parsed(schema_json: str) -> DatabaseSchema:
     return DatabaseSchema.model_validate_json(schema_json)
 
 
+def forget_schemas() -> None:
+    """Have no schema of anybody left in memory."""
+    _parsed.cache_clear()
+
+
 async def add(
     transaction: Transaction,
     owner: Identity,

@@ -58,14 +58,16 @@ class ContextGatherer:
         self._max_memories = max_memories
         self._recall = recall
 
-    async def gather(self, question: str, data_source_id: UUID, owner: Identity) -> Gathered:
-        """The context of a question about a data source."""
+    async def gather(
+        self, question: str, data_source_id: UUID, owner: Identity, *, asked_in: UUID | None = None
+    ) -> Gathered:
+        """The context of a question about a data source, asked in a conversation if any."""
         if not self._recall:
             found, are_all = await self._rules(data_source_id, owner)
             return Gathered(rules=found, missing=() if are_all else ("rules",))
         asked = ContextOf(question=question, data_source_id=data_source_id)
         (embedding, recalled, examples), (found, are_all), knowledge = await asyncio.gather(
-            self._remembered(question, data_source_id, owner),
+            self._remembered(question, data_source_id, owner, asked_in),
             self._rules(data_source_id, owner),
             self._part("knowledge", self._rpc.call(CONTEXT, asked, owner, timeout_seconds=_PART_SECONDS)),
         )
@@ -101,17 +103,12 @@ class ContextGatherer:
             _log.warning("conversation_not_checked", error=str(error))
 
     async def _remembered(
-        self, question: str, data_source_id: UUID, owner: Identity
+        self, question: str, data_source_id: UUID, owner: Identity, asked_in: UUID | None
     ) -> tuple[Embedding | None, RecallReply | None, tuple[Example, ...]]:
         embedding = await self._part(
             "embeddings", self._rpc.call(EMBED, Embed(text=question), owner, timeout_seconds=_EMBED_SECONDS)
         )
-        request = Recall(
-            question=question,
-            limit=self._max_memories,
-            embedding=embedding.embedding if embedding else None,
-            embedding_model=embedding.model if embedding else None,
-        )
+        request = Recall(question=question, limit=self._max_memories, asked_in=asked_in, embedding=embedding)
         recalled, examples = await asyncio.gather(
             self._part("memories", self._rpc.call(RECALL, request, owner, timeout_seconds=_PART_SECONDS)),
             self._examples(question, data_source_id, owner, embedding),

@@ -20,9 +20,10 @@ from contracts.sql_generator import (
 from messaging import Outbox, paging
 from persistence import Database, cursor
 from persistence.cursor import CursorError
+from persistence.erasures import Erasures
 from sql_generator.connections import Connections
 from sql_generator.domain.paging import tables_from
-from sql_generator.errors import conflict, invalid, not_found
+from sql_generator.errors import conflict, erased, invalid, not_found
 from sql_generator.repository import data_sources
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.sources import ConnectionRejected, SourceError, SourceUnreachable
@@ -35,16 +36,18 @@ _READ_SECONDS = 45.0
 class DataSourceUseCases:
     """The verbs of data sources."""
 
-    def __init__(self, database: Database, outbox: Outbox, connections: Connections) -> None:
+    def __init__(self, database: Database, outbox: Outbox, connections: Connections, erasures: Erasures) -> None:
         self._database = database
         self._outbox = outbox
         self._connections = connections
+        self._erasures = erasures
 
     async def register(self, request: RegisterDataSource, owner: Identity) -> DataSource:
         """The data source that was registered, or the one that has this id already.
 
         It is tried at once: one that cannot be reached is kept with the reason, one that may not be is refused.
         """
+        began = datetime.now(UTC)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             existing = await data_sources.find(transaction, owner, request.data_source_id)
         if existing is not None:
@@ -53,6 +56,8 @@ class DataSourceUseCases:
         unreachable = await self._try(request, connection)
         sealed = self._connections.seal(connection, owner, request.data_source_id)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await self._erasures.hold(transaction, owner, began):
+                raise erased()
             added = await data_sources.add(
                 transaction,
                 owner,

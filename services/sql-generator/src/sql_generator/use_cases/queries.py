@@ -3,6 +3,7 @@
 import asyncio
 import math
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -63,14 +64,16 @@ class QueryUseCases:
 
     async def generate(self, request: Generate, owner: Identity) -> Answer:
         """SQL for a question, run when that was asked for. The same query id again gets the answer it got."""
-        deadline = asyncio.get_running_loop().time() + _SECONDS
+        began, deadline = datetime.now(UTC), asyncio.get_running_loop().time() + _SECONDS
         if (earlier := await self._earlier(request, owner)) is not None:
             return earlier
         stored = await self._source(request.data_source_id, owner)
         schema = await stored.schema() or await self._first_schema(stored, owner)
         if request.conversation_id is not None:
             await self._gatherer.require_conversation(request.conversation_id, owner)
-        gathered = await self._gatherer.gather(request.question, stored.source.data_source_id, owner)
+        gathered = await self._gatherer.gather(
+            request.question, stored.source.data_source_id, owner, asked_in=request.conversation_id
+        )
         context = GenerationContext(
             question=request.question,
             schema=schema,
@@ -84,12 +87,12 @@ class QueryUseCases:
                 source = await self._opened(stack, stored, owner)
                 written = await self._writer.write(context, source, execute=request.execute, deadline=deadline)
         except ModelUnavailable as error:
-            await self._keep_unanswered(request, stored, gathered, str(error), owner)
+            await self._keep_unanswered(request, stored, gathered, str(error), owner, began)
             retry_after = math.ceil(error.retry_after) if error.retry_after else _RETRY_SECONDS
             raise unavailable(str(error), retry_after) from error
         answer = self._answer(request, stored, gathered, written)
         QUERIES.labels(answer.status).inc()
-        if self._recorder is not None and not await self._recorder.question(_pattern(answer, written, gathered), owner):
+        if not await self._kept(_pattern(answer, written, gathered), owner, began):
             # The same request came twice, and the other one was faster: both get the same answer.
             if (earlier := await self._earlier(request, owner)) is None:
                 raise not_found("query_id", "query")
@@ -189,16 +192,23 @@ class QueryUseCases:
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             return await patterns.find(transaction, owner, query_id)
 
+    async def _kept(self, pattern: Pattern, owner: Identity, began: datetime) -> bool:
+        return self._recorder is None or await self._recorder.question(pattern, owner, began=began)
+
     async def _keep_unanswered(
-        self, request: Generate, stored: StoredSource, gathered: Gathered, reason: str, owner: Identity
+        self,
+        request: Generate,
+        stored: StoredSource,
+        gathered: Gathered,
+        reason: str,
+        owner: Identity,
+        began: datetime,
     ) -> None:
         """Keep that the question failed, in a way that lets it be asked again under its id."""
         QUERIES.labels("failed").inc()
-        if self._recorder is None:
-            return
         answer = self._answer(request, stored, gathered, Written("failed", reason=reason))
         pattern = Pattern(answer, None, (), (), was_successful=False, embedding=gathered.embedding, is_final=False)
-        await self._recorder.question(pattern, owner)
+        await self._kept(pattern, owner, began)
 
     def _answer(self, request: Generate, stored: StoredSource, gathered: Gathered, written: Written) -> Answer:
         draft = written.draft

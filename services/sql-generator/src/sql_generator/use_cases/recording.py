@@ -8,9 +8,10 @@ from contracts.memory_store import CREATE, CreateMemories
 from contracts.sql_generator import Answer
 from messaging import Outbox
 from persistence import Database, Transaction
+from persistence.erasures import Erasures
 from sql_generator.domain.patterns import trust_after
 from sql_generator.domain.remembering import interaction
-from sql_generator.errors import not_found
+from sql_generator.errors import erased, not_found
 from sql_generator.repository import data_sources, patterns, rules
 from sql_generator.repository.patterns import Pattern, StoredQuery
 
@@ -18,14 +19,21 @@ from sql_generator.repository.patterns import Pattern, StoredQuery
 class Recorder:
     """Writes outcomes, each in one transaction."""
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
+    def __init__(self, database: Database, outbox: Outbox, erasures: Erasures) -> None:
         self._database = database
         self._outbox = outbox
+        self._erasures = erasures
 
-    async def question(self, pattern: Pattern, owner: Identity) -> bool:
-        """Keep a question and its answer; False when this query id has been answered meanwhile."""
+    async def question(self, pattern: Pattern, owner: Identity, *, began: datetime) -> bool:
+        """Keep a question and its answer; False when this query id has been answered meanwhile.
+
+        Raises:
+            ProblemError: the user was erased since the question `began` (`conflict`), or the data source is gone.
+        """
         answer, now = pattern.answer, datetime.now(UTC)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await self._erasures.hold(transaction, owner, began):
+                raise erased()
             if not await data_sources.hold(transaction, owner, answer.data_source_id):
                 raise not_found("data_source_id", "data source")
             if not await patterns.put(transaction, owner, pattern, now):
@@ -36,7 +44,7 @@ class Recorder:
                 events.append(QueryGenerated(**ids))
                 await rules.count_applications(transaction, owner, [used.rule_id for used in answer.rules], now)
                 # Also where the source was away: the query can be run again, and this is not.
-                remembered = CreateMemories(memories=(interaction(answer),))
+                remembered = CreateMemories(memories=(interaction(answer),), decided_at=began)
                 await self._outbox.command(transaction, CREATE, remembered, owner)
             if answer.status == "executed":
                 events.append(QueryExecuted(**ids))

@@ -12,7 +12,8 @@ from contracts.sql_generator import ListRules, NewRule, Rule, Rules
 from messaging import RetryLater, RpcClient, paging
 from persistence import Database, cursor
 from persistence.cursor import CursorError
-from sql_generator.errors import conflict, invalid, not_found
+from persistence.erasures import Erasures
+from sql_generator.errors import conflict, erased, invalid, not_found
 from sql_generator.repository import data_sources, rules
 
 _ME = service_identity("sql-generator")
@@ -22,17 +23,21 @@ _FETCH_SECONDS = 10.0
 class RuleUseCases:
     """The verbs of rules."""
 
-    def __init__(self, database: Database, rpc: RpcClient) -> None:
+    def __init__(self, database: Database, rpc: RpcClient, erasures: Erasures) -> None:
         self._database = database
         self._rpc = rpc
+        self._erasures = erasures
 
     async def create(self, request: NewRule, owner: Identity) -> Rule:
         """The rule that was created, active from now on, or the one that has this id already."""
+        now = datetime.now(UTC)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await self._erasures.hold(transaction, owner, now):
+                raise erased()
             source_id = request.data_source_id
             if source_id is not None and not await data_sources.hold(transaction, owner, source_id):
                 raise not_found("data_source_id", "data source")
-            created = await rules.add(transaction, owner, request, datetime.now(UTC))
+            created = await rules.add(transaction, owner, request, now)
             created = created or await rules.find(transaction, owner, request.rule_id)
             if created is None:
                 raise conflict("the rule was deleted at the same moment")
@@ -55,25 +60,28 @@ class RuleUseCases:
         )
 
     async def follow_memories(self, events: Sequence[Event[MemoryEventData]]) -> None:
-        """Have the rules say what the memories of type rule say now; those of memories that are gone go too.
+        """Have the rules say what the memories of type rule say now; those of memories gone or archived go too.
 
         Raises:
-            RetryLater: memory-store is away.
+            RetryLater: memory-store is away, or a user was erased this moment: the events that are left come again.
         """
-        changed: dict[Identity, dict[UUID, None]] = defaultdict(dict)
+        changed: dict[Identity, dict[UUID, datetime]] = defaultdict(dict)
         for event in events:
             if event.data.memory_type == "rule":
-                changed[Identity(event.tenantid, event.userid)][event.data.memory_id] = None
-        for owner, memory_ids in changed.items():
+                times = changed[Identity(event.tenantid, event.userid)]
+                times[event.data.memory_id] = min(event.time, times.get(event.data.memory_id, event.time))
+        for owner, times in changed.items():
             async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+                if not await self._erasures.hold(transaction, owner, min(times.values())):
+                    raise RetryLater("the user was erased meanwhile", delay=0)
                 # Fetched under the lock: whoever comes later has read later, so a deleted memory's rule stays deleted.
                 await rules.lock_memory_rules(transaction, owner)
-                contents = await self._contents(owner, list(memory_ids))
-                current = {content.memory_id for content in contents if content.memory_type == "rule"}
-                await rules.remove_from_memories(transaction, owner, memory_ids.keys() - current)
-                for content in contents:
-                    if content.memory_id in current:
-                        await rules.put_from_memory(transaction, owner, content, datetime.now(UTC))
+                contents = await self._contents(owner, list(times))
+                current = [each for each in contents if each.memory_type == "rule" and not each.is_archived]
+                gone = times.keys() - {content.memory_id for content in current}
+                await rules.remove_from_memories(transaction, owner, gone)
+                for content in current:
+                    await rules.put_from_memory(transaction, owner, content, datetime.now(UTC))
 
     async def _contents(self, owner: Identity, memory_ids: Sequence[UUID]) -> Sequence[MemoryContent]:
         wanted = [OwnedMemory(tenant_id=owner.tenant_id, user_id=owner.user_id, memory_id=each) for each in memory_ids]

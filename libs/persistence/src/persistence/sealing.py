@@ -1,4 +1,4 @@
-"""Connections at rest: AES-256-GCM under a ring of keys.
+"""What is kept encrypted at rest: AES-256-GCM under a ring of keys.
 
 A token is `version (1 byte) | key id (4 bytes) | nonce (12 bytes) | ciphertext and tag`. The first 5 bytes and what
 the secret is bound to are authenticated with it, so a token copied to another row does not open there.
@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 VERSION = 1
 KEY_BYTES = 32
-_INFO = b"memori connection secrets"
 _KEY_ID_BYTES = 4
 _NONCE_BYTES = 12
 _HEADER_BYTES = 1 + _KEY_ID_BYTES
@@ -43,15 +42,15 @@ class SecretBox:
         self._sealing_id = next(iter(self._ring))
 
     @classmethod
-    def from_secrets(cls, secrets: Sequence[str]) -> Self:
-        """From values of `SECRET_KEY`, the current one first. Keys are derived with HKDF-SHA256 (RFC 5869); a key's id
-        is the start of its SHA-256.
+    def from_secrets(cls, secrets: Sequence[str], *, purpose: str) -> Self:
+        """From values of `SECRET_KEY`, the current one first. Keys are derived with HKDF-SHA256 (RFC 5869) for one
+        purpose, so that what is sealed for another does not open here; a key's id is the start of its SHA-256.
         """
         keys: dict[int, bytes] = {}
         for secret in secrets:
             if not secret:
                 raise ValueError("SECRET_KEY must not be empty")
-            key = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=_INFO).derive(secret.encode())
+            key = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(secret.encode())
             digest = Hash(SHA256())
             digest.update(key)
             keys[int.from_bytes(digest.finalize()[:_KEY_ID_BYTES], "big")] = key

@@ -1,0 +1,89 @@
+"""Requests over HTTP that are tried again while the API is away or overloaded."""
+
+import copy
+import random
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+import httpx
+
+from memori_client.errors import MemoriError, MemoriUnavailable
+
+_RETRIED = frozenset({429, 502, 503, 504})
+_TRIES = 3
+_LONGEST_WAIT_SECONDS = 5.0
+
+
+class Transport:
+    """One user's requests to one API; copies made by `with_header` share the connections.
+
+    Args:
+        base_url: where the gateway answers.
+        headers: sent with every request, as UTF-8.
+        timeout: seconds to wait for one answer.
+    """
+
+    def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float) -> None:
+        self._headers = _encoded(headers)
+        self._http = httpx.Client(base_url=base_url, timeout=timeout)
+
+    def with_header(self, name: str, value: str) -> Self:
+        """The same connections with a header that is set, or set to something else."""
+        other = copy.copy(self)
+        other._headers = self._headers | _encoded({name: value})  # noqa: SLF001  # of this class
+        return other
+
+    def send(
+        self,
+        verb: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
+        """The successful answer; query parameters that are None are left out, sequences are repeated.
+
+        Raises:
+            MemoriError: the API answered with a problem.
+            MemoriUnavailable: it was away or overloaded at the third try too.
+        """
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        for attempt in range(_TRIES):
+            last = attempt == _TRIES - 1
+            try:
+                response = self._http.request(verb, path, json=body, params=given, headers=self._headers)
+            except httpx.TransportError as error:
+                if last:
+                    raise MemoriUnavailable(503, {"type": "unavailable", "title": type(error).__name__}) from error
+                time.sleep(_wait(None, attempt))
+                continue
+            if response.is_success:
+                return response
+            if response.status_code not in _RETRIED:
+                raise MemoriError(response.status_code, _problem(response))
+            if last:
+                raise MemoriUnavailable(response.status_code, _problem(response))
+            time.sleep(_wait(response.headers.get("Retry-After"), attempt))
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._http.close()
+
+
+def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    # httpx sends text as ASCII, and user ids need not be.
+    return {name.encode(): value.encode() for name, value in headers.items()}
+
+
+def _wait(retry_after: str | None, attempt: int) -> float:
+    asked = float(retry_after) if retry_after and retry_after.isdigit() else 0.25 * 2.0**attempt
+    return min(asked, _LONGEST_WAIT_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, not a secret
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    try:
+        found = response.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
