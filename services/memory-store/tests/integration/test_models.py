@@ -65,7 +65,7 @@ async def test_while_models_change_whatever_has_a_vector_of_either_is_found(stor
     assert all(hit.matched_by == ("vector",) for hit in hits.values())
     alone = embedding([1.0, 0.0, 0.0], model="new", min_similarity=0.5)
     assert {hit.memory_id for hit in await store.found("zzz", embedding=alone)} == {new.memory_id, both.memory_id}
-    assert [hit.memory_id for hit in await store.found("g", embedding=query)][0] == none.memory_id
+    assert (await store.found("g", embedding=query))[0].memory_id == none.memory_id
 
 
 async def test_each_model_has_its_own_threshold_unless_one_is_stated(store, embedding):
@@ -77,7 +77,7 @@ async def test_each_model_has_its_own_threshold_unless_one_is_stated(store, embe
         other = embedding([1.0, 0.0], model="old", min_similarity=second)
         return embedding([1.0, 0.0], model="new", min_similarity=first, others=(other,))
 
-    for first, second, expected in ((0.5, 0.7, {new}), (0.7, 0.5, {old}), (0.5, 0.5, {new, old}), (0.7, 0.7, set())):
+    for first, second, expected in ((0.5, 0.7, [new]), (0.7, 0.5, [old]), (0.5, 0.5, [new, old]), (0.7, 0.7, [])):
         found = {hit.memory_id for hit in await store.found("zzz", embedding=query(first, second))}
         assert found == {memory.memory_id for memory in expected}
     assert len(await store.found("zzz", embedding=query(0.7, 0.7), min_similarity=0.5)) == 2

@@ -13,7 +13,8 @@ from persistence import Transaction
 
 _CANDIDATES = 12
 
-# By the raw column, so exact; a memory in pieces is too long to be compared.
+# By the raw column, so exact. The memories of the same type are those of a subquery that refers to no row outside, so
+# that they are read once.
 _NEAREST = text("""
 select vectors.memory_no, -(vectors.embedding <#> mine.embedding) as cosine
 from memori_memory_vectors mine
@@ -24,7 +25,9 @@ cross join lateral (
         and near.dimensions = mine.dimensions and near.memory_no <> mine.memory_no and near.live_until > now()
         and near.memory_no in (
             select memory_no from memori_memories
-            where tenant_id = :tenant_id and user_id = :user_id and memory_type = memory.memory_type)
+            where tenant_id = :tenant_id and user_id = :user_id and memory_type = (
+                select memory_type from memori_memories
+                where tenant_id = :tenant_id and user_id = :user_id and memory_id = :memory_id))
     order by near.embedding <#> mine.embedding limit :limit
 ) vectors
 where mine.tenant_id = :tenant_id and mine.user_id = :user_id and mine.model = :model and mine.chunk = 0
