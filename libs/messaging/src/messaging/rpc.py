@@ -89,14 +89,28 @@ class RpcClient:
                 reason = "messaging is away"
                 continue
             try:
-                return await connection.request(subject, body, timeout=timeout_seconds, headers=headers)
+                reply = await connection.request(subject, body, timeout=timeout_seconds, headers=headers)
             except NoRespondersError:
                 reason = f"{_service(subject)} is not running"
             except NatsTimeoutError as error:
                 raise ProblemError(problem("timeout", f"{_service(subject)} did not answer in time")) from error
             except (NatsError, OSError) as error:
                 raise ProblemError(problem("unavailable", "messaging is away", retry_after=2)) from error
+            else:
+                _heed_cancellation()
+                return reply
         raise ProblemError(problem("unavailable", reason, retry_after=2))
+
+
+def _heed_cancellation() -> None:
+    """Raise CancelledError when this task was cancelled just as the reply came.
+
+    In Python 3.11 `asyncio.wait_for`, with which nats-py waits, then returns the reply and the cancellation is lost:
+    endless work would go on for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 @contextmanager

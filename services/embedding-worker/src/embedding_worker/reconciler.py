@@ -8,7 +8,7 @@ from contracts.identity import service_identity
 from contracts.memory_store import FIND_UNEMBEDDED, FindUnembedded, OwnedMemory
 from embedding_worker.domain import Refusals
 from embedding_worker.metrics import RECONCILED, REFUSED
-from embedding_worker.rounds import Rounds, heed_cancellation
+from embedding_worker.rounds import Rounds
 from embedding_worker.use_cases import Embeddings
 from messaging import RetryLater, RpcClient
 from messaging.errors import problem_of, reason_of
@@ -90,7 +90,6 @@ class Reconciler:
 
     async def _embed(self, memories: Sequence[OwnedMemory]) -> int:
         """How many of them have their vectors now; one that cannot be embedded does not keep the others from it."""
-        heed_cancellation()
         try:
             embedded = await self._embeddings.embed(memories)
         except Exception as error:
