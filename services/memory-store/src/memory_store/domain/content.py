@@ -2,8 +2,10 @@
 
 import hashlib
 import hmac
+import re
 
 _ELLIPSIS = "…"
+_LAST_SPACE = re.compile(r"\s\S*\Z")
 
 
 def content_key(secret_key: str) -> bytes:
@@ -21,5 +23,6 @@ def excerpt(content: str, limit: int) -> str:
     if len(content) <= limit:
         return content
     head = content[: limit - len(_ELLIPSIS)]
-    whole_words = next(iter(head.rsplit(maxsplit=1)), "")
+    last_space = _LAST_SPACE.search(head)
+    whole_words = head[: last_space.start()] if last_space else ""
     return (whole_words if len(whole_words) >= limit // 2 else head).rstrip() + _ELLIPSIS

@@ -19,6 +19,7 @@ from memory_store.domain.bm25 import Collection, Postings, bm25
 from memory_store.domain.ranking import REACH
 from memory_store.domain.signals import Signals
 from memory_store.repository import search
+from memory_store.repository.listing import LIVE
 from memory_store.repository.search import Filters, QueryVector
 from memory_store.repository.unpacking import numbers_of, postings_of, unpacked
 from persistence import Transaction
@@ -37,7 +38,7 @@ _RARE_POSTINGS = 30_000
 class Extent:
     """What a user's memories are like, all in all; it fills as searches need to know.
 
-    `counts` says in how many memories a term is, `samples` holds some vectors by model, a row each.
+    `counts` says in how many memories a term is, `samples` holds some vectors by model and length, a row each.
     """
 
     memories: int
@@ -45,7 +46,7 @@ class Extent:
     first: int
     last: int
     counts: dict[str, int] = field(default_factory=dict)
-    samples: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    samples: dict[tuple[str, int], npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
 _OWN = "tenant_id = :tenant_id and user_id = :user_id"
@@ -63,6 +64,10 @@ cross join lateral (
     where {_OWN} and memory_no >= start and model = :model and dimensions = :dimensions
     order by memory_no limit {_SAMPLE}
 ) as sampled""").bindparams(bindparam("starts", type_=ARRAY(BigInteger)))  # noqa: S608  # constants of this module
+
+_LIVE = text(f"""
+select memory_no from memori_memories
+where {_OWN} and memory_no = any(:numbers) and {LIVE}""").bindparams(bindparam("numbers", type_=ARRAY(BigInteger)))  # noqa: S608
 
 
 async def extent(transaction: Transaction, owner: Identity) -> Extent:
@@ -100,20 +105,38 @@ async def signals(
     limits = {"terms": _rare(values["terms"], size.counts), "wanted": wanted, "postings": _RARE_POSTINGS}
     found = (await transaction.execute(query, values | limits)).all()
     chosen = {number for row in found if row.kind == "nearest" for number in numbers_of(row.numbers or b"").tolist()}
-    chosen |= _best_by_words(postings_of(found, size.counts), collection, 2 * wanted)
+    by_words = _by_words(postings_of(found, size.counts), collection)
+    if filters.given or filters.include_archived:
+        chosen |= set(by_words[: 2 * wanted])
+    else:
+        chosen |= await _first_live(transaction, values, by_words, 2 * wanted)
     query = _second(len(vectors), tuple(filters.given), archived=filters.include_archived, sharing=sharing)
     rows = (await transaction.execute(query, values | {"numbers": sorted(chosen)})).all()
     thresholds = [vector.threshold for vector in vectors]
     return unpacked(rows, thresholds, collection=collection, spreads=spreads, counts=size.counts)
 
 
-def _best_by_words(postings: Sequence[Postings], collection: Collection, wanted: int) -> set[int]:
+def _by_words(postings: Sequence[Postings], collection: Collection) -> list[int]:
+    """The memories that have one of the words, the best first."""
     if not postings:
-        return set()
+        return []
     numbers = np.unique(np.concatenate([posting.numbers for posting in postings]))
     words = bm25(numbers, postings, collection)
-    best: list[int] = numbers[np.argsort(-words, kind="stable")[:wanted]].tolist()
-    return set(best)
+    best: list[int] = numbers[np.argsort(-words, kind="stable")].tolist()
+    return best
+
+
+async def _first_live(
+    transaction: Transaction, values: dict[str, Any], numbers: Sequence[int], wanted: int
+) -> set[int]:
+    """The first of the memories that have not left search: most of what a user said long ago may have."""
+    live: set[int] = set()
+    start, some = 0, wanted
+    while start < len(numbers) and len(live) < wanted:
+        rows = await transaction.execute(_LIVE, values | {"numbers": numbers[start : start + some]})
+        live |= set(rows.scalars())
+        start, some = start + some, 2 * some
+    return live
 
 
 async def _count(transaction: Transaction, values: dict[str, Any], size: Extent) -> None:
@@ -127,13 +150,14 @@ async def _spread(
     transaction: Transaction, values: dict[str, Any], vector: QueryVector, size: Extent
 ) -> tuple[float, float]:
     """Mean and deviation of the cosines of all the user's memories, from a sample."""
-    if vector.model not in size.samples:
+    key = vector.model, len(vector.values)
+    if key not in size.samples:
         # Each stretch of numbers is a moment; several make a sample.
         starts = [random.randint(size.first, size.last) for _ in range(_SAMPLES)]  # noqa: S311  # no secret
         of = {"model": vector.model, "dimensions": len(vector.values), "starts": starts}
         rows = (await transaction.execute(_SAMPLES_OF, values | of)).all()
-        size.samples[vector.model] = np.array([row.embedding.to_numpy() for row in rows], dtype=np.float32)
-    sample = size.samples[vector.model]
+        size.samples[key] = np.array([row.embedding.to_numpy() for row in rows], dtype=np.float32)
+    sample = size.samples[key]
     if not len(sample):
         return 0.0, 0.0
     # Not by BLAS: for one vector its threads cost more than they save, beside everything else that runs here.
@@ -145,7 +169,8 @@ def _rare(terms: Sequence[str], counts: dict[str, int]) -> list[str]:
     """The words that choose memories: a memory with common words only is not among the best."""
     rare: list[str] = []
     total = 0
-    for term in sorted((term for term in terms if counts[term]), key=lambda term: (counts[term], term)):
+    # Those that nothing had when they were counted are looked for too: something may have them since.
+    for term in sorted(terms, key=lambda term: (counts[term], term)):
         total += counts[term]
         if rare and total > _RARE_POSTINGS:
             break

@@ -11,8 +11,11 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Row,
+    ScalarSelect,
+    Table,
     Text,
     and_,
+    any_,
     case,
     cast,
     func,
@@ -115,25 +118,27 @@ async def apply(
 
 
 async def _follow(transaction: Transaction, keys: Sequence[Key], *, shared: bool) -> None:
-    same = and_(
-        memories.c.tenant_id == vectors.c.tenant_id,
-        memories.c.user_id == vectors.c.user_id,
-        memories.c.memory_no == vectors.c.memory_no,
-    )
-    await transaction.execute(
-        update(vectors)
-        .where(_these(vectors, keys), same)
-        .values(live_until=live_until(), shared=memories.c.visibility == "tenant")
-    )
+    # Looked up, not joined: without fresh statistics the planner would go over all the user's memories once a vector.
+    is_shared = memories.c.visibility == "tenant"
+    values = {"live_until": _of_memory(vectors, live_until()), "shared": _of_memory(vectors, is_shared)}
+    await transaction.execute(update(vectors).where(_these(vectors, keys)).values(values))
     if shared:
-        same = and_(
-            memories.c.tenant_id == terms.c.tenant_id,
-            memories.c.user_id == terms.c.user_id,
-            memories.c.memory_no == terms.c.memory_no,
+        values = {"shared": _of_memory(terms, is_shared)}
+        await transaction.execute(update(terms).where(_these(terms, keys)).values(values))
+
+
+def _of_memory(table: Table, value: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """A value of the memory that a row of another table belongs to."""
+    return (
+        select(value)
+        .where(
+            memories.c.tenant_id == table.c.tenant_id,
+            memories.c.user_id == table.c.user_id,
+            memories.c.memory_no == table.c.memory_no,
         )
-        await transaction.execute(
-            update(terms).where(_these(terms, keys), same).values(shared=memories.c.visibility == "tenant")
-        )
+        .correlate(table)
+        .scalar_subquery()
+    )
 
 
 def live_until() -> ColumnElement[datetime]:
@@ -208,11 +213,12 @@ async def importance_before(transaction: Transaction, owner: Identity, memory: R
 
 
 def _these(table: Any, keys: Sequence[Key]) -> ColumnElement[bool]:
-    if len(keys) == 1:
-        # So that the planner can pick the partition.
-        tenant_id, user_id, memory_no = keys[0]
-        return and_(table.c.tenant_id == tenant_id, table.c.user_id == user_id, table.c.memory_no == memory_no)
     tenant_ids, user_ids, memory_nos = zip(*keys, strict=True)
+    if len(set(zip(tenant_ids, user_ids, strict=True))) == 1:
+        # So that the planner can pick the partition, and looks the numbers up in whatever state its statistics are.
+        numbers = literal(list(memory_nos), ARRAY(BigInteger))
+        own = and_(table.c.tenant_id == tenant_ids[0], table.c.user_id == user_ids[0])
+        return and_(own, table.c.memory_no == any_(numbers))
     wanted = (
         func.unnest(
             literal(list(tenant_ids), ARRAY(Text)),

@@ -84,6 +84,16 @@ async def lock(transaction: Transaction, owner: Identity, conversation_id: UUID)
     return _conversation(row) if row else None
 
 
+async def lock_all(transaction: Transaction, owner: Identity) -> None:
+    """Let nobody add to a conversation of this user, or change one, until the transaction ends."""
+    await transaction.execute(
+        select(conversations.c.conversation_id)
+        .where(_owned(owner))
+        .order_by(conversations.c.conversation_id)
+        .with_for_update()
+    )
+
+
 async def remove(transaction: Transaction, owner: Identity, conversation_id: UUID) -> None:
     """Delete the conversation; its memories are the caller's to delete first, since each says so."""
     await transaction.execute(delete(conversations).where(_is(owner, conversation_id)))

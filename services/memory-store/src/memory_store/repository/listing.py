@@ -68,14 +68,21 @@ async def page(
     return [view(row) for row in rows]
 
 
+# Nothing is joined: without fresh statistics the planner would go over all counters once a memory.
 _STATISTICS = text(f"""
-select memory_type, live, count(*) as memories, sum(least(1, importance_score + coalesce(importance_gain, 0))) as total
+select memory_type, live, count(*) as memories, sum(least(1, importance)) as total
 from (
-    select tenant_id, user_id, memory_no, memory_type, importance_score, ({LIVE}) as live from memori_memories
-    where tenant_id = :tenant_id and user_id = :user_id
-) memories
-left join memori_memory_usage usage using (tenant_id, user_id, memory_no)
-group by memory_type, live""")  # noqa: S608  # constants of this module
+    select max(memory_type) as memory_type, bool_or(live) as live, sum(importance) as importance
+    from (
+        select memory_no, memory_type, {LIVE} as live, importance_score as importance from memori_memories
+        where tenant_id = :tenant_id and user_id = :user_id
+        union all
+        select memory_no, null, null, importance_gain from memori_memory_usage
+        where tenant_id = :tenant_id and user_id = :user_id
+    ) as parts
+    group by memory_no
+) as memories
+where memory_type is not null group by memory_type, live""")  # noqa: S608  # constants of this module
 
 
 async def statistics(transaction: Transaction, owner: Identity) -> list[Row[Any]]:

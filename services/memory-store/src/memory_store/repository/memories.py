@@ -9,7 +9,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, Uuid, and_, bindparam, delete, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Row,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from contracts.events import MemoryType
@@ -270,18 +283,30 @@ async def lock_to_remove(transaction: Transaction, owner: Identity, which: Colum
     them, so that nobody waits for another in a circle.
     """
     chosen = select(memories.c.memory_no).where(owned(owner), which)
+    numbers = literal(list((await transaction.execute(chosen)).scalars()), ARRAY(BigInteger))
     await transaction.execute(
         select(usage.c.memory_no)
         .where(
             usage.c.tenant_id == owner.tenant_id,
             usage.c.user_id == owner.user_id,
-            usage.c.memory_no.in_(chosen),
+            usage.c.memory_no == any_(numbers),
         )
         .order_by(usage.c.memory_no)
         .with_for_update()
     )
     rows = await transaction.execute(chosen.order_by(memories.c.memory_no).with_for_update())
     return list(rows.scalars())
+
+
+async def lock_all(transaction: Transaction, owner: Identity) -> None:
+    """Lock every memory of this user with its counters, in the order in which `lock_to_remove` takes some of them."""
+    for table in (usage, memories):
+        await transaction.execute(
+            select(table.c.memory_no)
+            .where(table.c.tenant_id == owner.tenant_id, table.c.user_id == owner.user_id)
+            .order_by(table.c.memory_no)
+            .with_for_update()
+        )
 
 
 async def remove(transaction: Transaction, owner: Identity, memory_nos: Sequence[int]) -> list[Removed]:

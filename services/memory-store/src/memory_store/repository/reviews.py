@@ -13,27 +13,29 @@ from persistence import Transaction
 
 _CANDIDATES = 12
 
-# By the raw column, so exact. The memories of the same type are those of a subquery that refers to no row outside, so
-# that they are read once.
+# By the raw column, so exact; and nothing is joined: without fresh statistics the planner would join every memory with
+# every vector. `is true` keeps it from taking the memories of the same type for a join, so that they are hashed.
 _NEAREST = text("""
-select vectors.memory_no, -(vectors.embedding <#> mine.embedding) as cosine
-from memori_memory_vectors mine
-join memori_memories memory using (tenant_id, user_id, memory_no)
-cross join lateral (
-    select near.memory_no, near.embedding from memori_memory_vectors near
-    where near.tenant_id = :tenant_id and near.user_id = :user_id and near.model = mine.model
-        and near.dimensions = mine.dimensions and near.memory_no <> mine.memory_no and near.live_until > now()
-        and near.memory_no in (
+with memory as materialized (
+    select memory_no, memory_type from memori_memories
+    where tenant_id = :tenant_id and user_id = :user_id and memory_id = :memory_id
+), mine as materialized (
+    select embedding, dimensions from memori_memory_vectors
+    where tenant_id = :tenant_id and user_id = :user_id and memory_no = (select memory_no from memory)
+        and model = :model and chunk = 0 and live_until > now()
+)
+select memory_no from (
+    select memory_no, -(embedding <#> (select embedding from mine)) as cosine from memori_memory_vectors
+    where tenant_id = :tenant_id and user_id = :user_id and model = :model
+        and dimensions = (select dimensions from mine) and live_until > now()
+        and memory_no <> (select memory_no from memory)
+        and (memory_no in (
             select memory_no from memori_memories
-            where tenant_id = :tenant_id and user_id = :user_id and memory_type = (
-                select memory_type from memori_memories
-                where tenant_id = :tenant_id and user_id = :user_id and memory_id = :memory_id))
-    order by near.embedding <#> mine.embedding limit :limit
-) vectors
-where mine.tenant_id = :tenant_id and mine.user_id = :user_id and mine.model = :model and mine.chunk = 0
-    and mine.live_until > now() and memory.memory_id = :memory_id
-    and -(vectors.embedding <#> mine.embedding) >= :similar
-order by cosine desc""")
+            where tenant_id = :tenant_id and user_id = :user_id
+                and memory_type = (select memory_type from memory))) is true
+    order by embedding <#> (select embedding from mine) limit :limit
+) as near
+where cosine >= :similar order by cosine desc""")
 
 
 async def nearest(

@@ -26,28 +26,25 @@ _EXPIRED = text(f"""
 select tenant_id, user_id, memory_no, importance_score from memori_memories memories
 where not is_archived and expires_at <= now() order by expires_at {_LOCK}""")  # noqa: S608  # constants of this module
 
+# The counters are looked up, not joined: without fresh statistics the planner would go over all of them once a memory.
 _UNIMPORTANT = """
-select memories.tenant_id, memories.user_id, memories.memory_no, memories.importance_score
-from memori_memories memories
-left join memori_memory_usage usage
-    on usage.tenant_id = memories.tenant_id and usage.user_id = memories.user_id
-    and usage.memory_no = memories.memory_no
-where memory_type = 'short_term' and not is_archived and memories.created_at < now() - :age
-    and {age} < now() - :age
-    and least(1, importance_score + coalesce(importance_gain, 0)) < :importance
-    and coalesce(access_count, 0) < :accesses {owner}
-order by memories.created_at {lock}"""
+select tenant_id, user_id, memory_no, importance_score from memori_memories memories
+where memory_type = 'short_term' and not is_archived and created_at < now() - :age and {age} < now() - :age
+    and importance_score < :importance and (
+        select access_count >= :accesses or memories.importance_score + importance_gain >= :importance
+        from memori_memory_usage usage
+        where usage.tenant_id = memories.tenant_id and usage.user_id = memories.user_id
+            and usage.memory_no = memories.memory_no) is not true {owner}
+order by created_at {lock}"""
 
 
 def _unimportant(owner: str) -> Any:
-    statement = text(
-        _UNIMPORTANT.format(age=_AGE.replace("created_at", "memories.created_at"), owner=owner, lock=_LOCK)
-    )
+    statement = text(_UNIMPORTANT.format(age=_AGE, owner=owner, lock=_LOCK))
     return statement.bindparams(bindparam("age", type_=Interval))
 
 
 _UNIMPORTANT_OF_ALL = _unimportant("")
-_UNIMPORTANT_OF_ONE = _unimportant("and memories.tenant_id = :tenant_id and memories.user_id = :user_id")
+_UNIMPORTANT_OF_ONE = _unimportant("and tenant_id = :tenant_id and user_id = :user_id")
 
 _NEEDED = text(f"""
 select memories.tenant_id, memories.user_id, memories.memory_no, memories.importance_score

@@ -53,9 +53,9 @@ class LifeUseCases:
 
     async def promote(self, request: MemoryRef, owner: Identity) -> Memory:
         """Make a short-term memory long-term: it no longer expires, and matters a little more."""
-        now = datetime.now(UTC)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             stored = await self._lock(transaction, owner, request)
+            now = datetime.now(UTC)
             if stored.memory_type != "short_term":
                 raise conflict(f"it is {stored.memory_type}, and only short_term memories can be promoted")
             if stored.is_archived or (stored.expires_at is not None and stored.expires_at <= now):
@@ -69,9 +69,9 @@ class LifeUseCases:
 
     async def restore(self, request: MemoryRef, owner: Identity) -> Memory:
         """Undo the archive, the supersession or the promotion of a memory."""
-        now = datetime.now(UTC)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             stored = await self._lock(transaction, owner, request)
+            now = datetime.now(UTC)
             undone = undo(
                 is_archived=stored.is_archived,
                 change=stored.change,

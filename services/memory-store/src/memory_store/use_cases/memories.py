@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from contracts.events import MemoryCreated, MemoryDeleted, MemoryUpdated
 from contracts.identity import Identity
@@ -29,7 +29,7 @@ from memory_store.domain import analyzer
 from memory_store.domain.content import content_hash
 from memory_store.domain.importance import initial_importance
 from memory_store.domain.lifecycle import USER, expiry
-from memory_store.errors import invalid, not_found, switched_off
+from memory_store.errors import invalid, is_deadlock, not_found, switched_off
 from memory_store.metrics import MEMORIES_STORED
 from memory_store.repository import changes, conversations, listing, memories, vectors
 from memory_store.repository.changes import Change
@@ -42,6 +42,8 @@ from messaging import Outbox, paging
 from persistence import Database, cursor
 from persistence.cursor import CursorError
 from persistence.erasures import Erasures
+
+_TRIES = 5
 
 
 class MemoryUseCases:
@@ -81,11 +83,19 @@ class MemoryUseCases:
         for memory in request.memories:
             new.setdefault(memory.memory_id, memory)
         rows = [await self._row(memory, owner, now) for memory in new.values()]
-        try:
-            return await self._store(request, owner, rows, now)
-        except IntegrityError:
-            await self._refuse_unknown_conversations(request, owner)
-            raise
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return await self._store(request, owner, rows, now)
+            except IntegrityError:
+                # Of a conversation that is there now, and was not then.
+                await self._refuse_unknown_conversations(request, owner)
+                if not tries_left:
+                    raise
+            except DBAPIError as error:
+                # Batches that name the same ids in another order wait for each other.
+                if not tries_left or not is_deadlock(error):
+                    raise
+        raise AssertionError("unreachable")
 
     async def _store(self, request: CreateMemories, owner: Identity, rows: Sequence[NewRow], now: datetime) -> Memories:
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
@@ -148,7 +158,6 @@ class MemoryUseCases:
 
     async def update(self, request: UpdateMemory, owner: Identity) -> Memory:
         """Change what is given. New content is a new version: found by its words at once, by meaning once embedded."""
-        now = datetime.now(UTC)
         # Analysed before a row is locked.
         terms = await _terms(request.content) if request.content is not None else []
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
@@ -168,6 +177,8 @@ class MemoryUseCases:
                 )
             if values:
                 key = (owner.tenant_id, owner.user_id, stored.memory_no)
+                # Not earlier than the change this one waited for.
+                now = datetime.now(UTC)
                 (changed,) = await changes.apply(transaction, [key], values, Change("updated", USER), now)
                 event = MemoryUpdated(**said_of(changed), content_hash=changed.content_hash)
                 await self._outbox.emit(transaction, event, identity=owner)

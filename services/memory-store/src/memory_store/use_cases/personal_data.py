@@ -7,9 +7,10 @@ from contracts.events import UserErased
 from contracts.identity import Identity
 from contracts.methods import Empty
 from contracts.personal_data import ErasedRows, ExportData, ExportedRows
+from memory_store import tables
 from memory_store.errors import invalid
+from memory_store.repository import conversations, memories
 from memory_store.sealed import Vault
-from memory_store.tables import conversations, history, memories, messages, outbox, terms, usage, vectors
 from memory_store.use_cases.views import opened
 from messaging import Outbox
 from persistence import Database
@@ -18,7 +19,16 @@ from persistence.erasures import Erasures
 from persistence.personal_data import Export, erase_rows, export_page
 
 # Those that refer to others first.
-_ERASED = (vectors, usage, terms, history, memories, messages, conversations, outbox)
+_ERASED = (
+    tables.vectors,
+    tables.usage,
+    tables.terms,
+    tables.history,
+    tables.memories,
+    tables.messages,
+    tables.conversations,
+    tables.outbox,
+)
 
 
 class PersonalData:
@@ -34,11 +44,13 @@ class PersonalData:
 
         # Vectors and postings say nothing that the contents do not.
         self._exports = (
-            Export("conversations", conversations),
-            Export("messages", messages, leave_out=("message_no",)),
-            Export("memories", memories, leave_out=("content_hash", "analyzer_version", "length"), reveal=reveal),
-            Export("memory_history", history, reveal=reveal),
-            Export("memory_usage", usage),
+            Export("conversations", tables.conversations),
+            Export("messages", tables.messages, leave_out=("message_no",)),
+            Export(
+                "memories", tables.memories, leave_out=("content_hash", "analyzer_version", "length"), reveal=reveal
+            ),
+            Export("memory_history", tables.history, reveal=reveal),
+            Export("memory_usage", tables.usage),
         )
 
     async def export(self, request: ExportData, owner: Identity) -> ExportedRows:
@@ -53,6 +65,9 @@ class PersonalData:
         """Delete every row of this user, and say so: whoever keeps anything of them erases it too."""
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             erased_at = await self._erasures.record(transaction, owner)
+            # In the order in which everybody locks them, so that nobody waits for another in a circle.
+            await conversations.lock_all(transaction, owner)
+            await memories.lock_all(transaction, owner)
             rows = await erase_rows(transaction, owner, _ERASED)
             await self._outbox.emit(transaction, UserErased(erasure_id=uuid4()), identity=owner)
         return ErasedRows(erased_at=erased_at, rows=rows)
