@@ -1,6 +1,7 @@
 """How a service answers for what it keeps of a user: it hands everything out, and erases everything."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 from faststream.nats import NatsBroker
 from sqlalchemy import Table
@@ -16,13 +17,21 @@ from persistence.cursor import CursorError
 from persistence.erasures import Erasures
 from persistence.personal_data import Export, erase_rows, export_page
 
+Step: TypeAlias = Callable[[Transaction, Identity], Awaitable[None]]
+"""What a service adds to an erasure, in its transaction."""
+
+
+async def _nothing(_transaction: Transaction, _owner: Identity) -> None:
+    pass
+
 
 class PersonalData:
     """Export and erase of one service.
 
     `exported` says what goes out and `erased` which tables are emptied of a user, those that refer to others first;
-    both run as the role that sees one user's rows only. `announce` says so in the same transaction, where others have
-    to hear of it; `forget` drops what this process holds of the user in memory.
+    both run as the role that sees one user's rows only. `lock` takes what the service's other work locks, in its order;
+    `announce` says so in the same transaction, where others have to hear of it; `forget` drops what this process holds
+    of the user in memory.
     """
 
     def __init__(
@@ -32,13 +41,15 @@ class PersonalData:
         *,
         exported: Sequence[Export],
         erased: Sequence[Table],
-        announce: Callable[[Transaction, Identity], Awaitable[None]] | None = None,
+        lock: Step = _nothing,
+        announce: Step = _nothing,
         forget: Callable[[Identity], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._erasures = erasures
         self._exported = exported
         self._erased = erased
+        self._lock = lock
         self._announce = announce
         self._forget = forget
 
@@ -64,9 +75,9 @@ class PersonalData:
         """Erase the user: their rows go, and nothing that began before brings them back."""
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             erased_at = await self._erasures.record(transaction, owner)
+            await self._lock(transaction, owner)
             rows = await erase_rows(transaction, owner, self._erased)
-            if self._announce is not None:
-                await self._announce(transaction, owner)
+            await self._announce(transaction, owner)
         self._forget(owner)
         return ErasedRows(erased_at=erased_at, rows=rows)
 

@@ -20,11 +20,11 @@ from memory_store.use_cases.indexing import IndexingUseCases
 from memory_store.use_cases.lives import LifeUseCases
 from memory_store.use_cases.memories import MemoryUseCases
 from memory_store.use_cases.messages import MessageUseCases
-from memory_store.use_cases.personal_data import PersonalData
+from memory_store.use_cases.personal_data import personal_data
 from memory_store.use_cases.reviews import Reviews
 from memory_store.use_cases.search import SearchUseCases
 from memory_store.use_cases.sweeps import Sweeps
-from messaging import Outbox, Relay, RpcClient, create_broker, serve_health
+from messaging import Outbox, Relay, RpcClient, create_broker, serve_health, serve_refused_commands
 from messaging.broker import ping, start, stop
 from observability.health import Check
 from persistence import Database
@@ -83,8 +83,9 @@ async def running(settings: MemoryStoreSettings) -> AsyncIterator[Mapping[str, C
             database, QueryVectors(RpcClient(broker)), accesses, sharing=sharing, enabled=settings.memori_enabled
         ),
         indexing=IndexingUseCases(worker, outbox),
-        personal_data=PersonalData(database, outbox, vault, erasures),
+        personal=personal_data(database, outbox, vault, erasures),
     )
+    serve_refused_commands(broker, SERVICE, worker, outbox)
     sources = consumers.sources(broker, conversations)
     reviews = consumers.reviews(broker, Reviews(database, outbox))
     checks: dict[str, Check] = {

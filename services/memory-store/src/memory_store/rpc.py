@@ -3,15 +3,13 @@
 from faststream.nats import NatsBroker
 
 from contracts import memory_store as contract
-from contracts.personal_data import erase_of, export_of
 from memory_store.use_cases.conversations import ConversationUseCases
 from memory_store.use_cases.indexing import IndexingUseCases
 from memory_store.use_cases.lives import LifeUseCases
 from memory_store.use_cases.memories import MemoryUseCases
 from memory_store.use_cases.messages import MessageUseCases
-from memory_store.use_cases.personal_data import PersonalData
 from memory_store.use_cases.search import SearchUseCases
-from messaging import serve
+from messaging import PersonalData, serve
 
 
 def register(
@@ -23,7 +21,7 @@ def register(
     lives: LifeUseCases,
     search: SearchUseCases,
     indexing: IndexingUseCases,
-    personal_data: PersonalData,
+    personal: PersonalData,
 ) -> None:
     """Answer this service's methods."""
     serve(broker, contract.CREATE_CONVERSATION, conversations.create)
@@ -50,5 +48,4 @@ def register(
     serve(broker, contract.FIND_UNEMBEDDED, indexing.find_unembedded)
     serve(broker, contract.COVERAGE, indexing.coverage)
     serve(broker, contract.PRUNE_VECTORS, indexing.prune_vectors)
-    serve(broker, export_of(contract.SERVICE), personal_data.export)
-    serve(broker, erase_of(contract.SERVICE), personal_data.erase)
+    personal.serve(broker, contract.SERVICE)

@@ -20,7 +20,7 @@ FAR = timedelta(days=90)
 
 @pytest.fixture
 def settings(settings):
-    return settings.model_copy(update={"memory_sweep_seconds": 0.05})
+    return settings.model_copy(update={"memory_sweep_seconds": 0.05, "memory_archive_threshold_days": 30})
 
 
 @pytest.fixture

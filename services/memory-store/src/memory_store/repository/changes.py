@@ -14,6 +14,7 @@ from sqlalchemy import (
     ScalarSelect,
     Table,
     Text,
+    Uuid,
     and_,
     any_,
     case,
@@ -167,13 +168,14 @@ async def bury(
     }
     tombstone: list[Any] = [*((said | gone).get(name, memories.c[name]) for name in _SNAPSHOT), literal(now)]
     await transaction.execute(insert(history).from_select([*_SNAPSHOT, "changed_at"], select(*tombstone).where(these)))
+    memory_ids = (await transaction.execute(select(memories.c.memory_id).where(these))).scalars()
     await transaction.execute(
         update(history)
         .where(
             history.c.tenant_id == owner.tenant_id,
             history.c.user_id == owner.user_id,
-            history.c.memory_id.in_(select(memories.c.memory_id).where(these)),
-            history.c.memory_no.in_(memory_nos),
+            history.c.memory_id == any_(literal(list(memory_ids), ARRAY(Uuid))),
+            history.c.memory_no == any_(literal(list(memory_nos), ARRAY(BigInteger))),
         )
         .values(content=None, sealed=None, metadata={}, context_tags=[])
     )
