@@ -102,7 +102,8 @@ async def signals(
         for vector in vectors
     )
     query = _first(indexed, tuple(filters.given), archived=filters.include_archived)
-    limits = {"terms": _rare(values["terms"], size.counts), "wanted": wanted, "postings": _RARE_POSTINGS}
+    rare = _rare(values["terms"], size.counts)
+    limits = {"terms": rare, "wanted": wanted, "postings": _RARE_POSTINGS}
     found = (await transaction.execute(query, values | limits)).all()
     chosen = {number for row in found if row.kind == "nearest" for number in numbers_of(row.numbers or b"").tolist()}
     by_words = _by_words(postings_of(found, size.counts), collection)
@@ -111,7 +112,12 @@ async def signals(
     else:
         chosen |= await _first_live(transaction, values, by_words, 2 * wanted)
     query = _second(len(vectors), tuple(filters.given), archived=filters.include_archived, sharing=sharing)
-    rows = (await transaction.execute(query, values | {"numbers": sorted(chosen)})).all()
+    # Where the rare words were not cut short, only the common ones are left to be read; others' are all to be read.
+    complete = not sharing and sum(size.counts[term] for term in rare) <= _RARE_POSTINGS
+    common = [term for term in values["terms"] if term not in rare] if complete else values["terms"]
+    rows = (await transaction.execute(query, values | {"numbers": sorted(chosen), "terms": common})).all()
+    if complete:
+        rows = [*rows, *(row for row in found if row.kind == "terms")]
     thresholds = [vector.threshold for vector in vectors]
     return unpacked(rows, thresholds, collection=collection, spreads=spreads, counts=size.counts)
 
