@@ -57,16 +57,17 @@ async def nearest(
     return list(dict.fromkeys(row.memory_no for row in rows))
 
 
-async def lock(
-    transaction: Transaction, owner: Identity, memory_id: UUID, others: Sequence[int]
+async def read(
+    transaction: Transaction, owner: Identity, memory_id: UUID, others: Sequence[int], *, lock: bool
 ) -> tuple[Row[Any] | None, list[Row[Any]]]:
-    """The rows of a memory and of others, locked in one order; the memory None when it is gone."""
+    """The rows of a memory and of others, with `lock` locked in one order; the memory None when it is gone."""
     statement = (
         select(memories)
         .where(owned(owner), (memories.c.memory_id == memory_id) | memories.c.memory_no.in_(others))
         .order_by(memories.c.memory_no)
-        .with_for_update(key_share=True)
     )
+    if lock:
+        statement = statement.with_for_update(key_share=True)
     rows = (await transaction.execute(statement)).all()
     reviewed = next((row for row in rows if row.memory_id == memory_id), None)
     by_number = {row.memory_no: row for row in rows if row.memory_id != memory_id}

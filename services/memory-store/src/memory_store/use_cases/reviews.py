@@ -1,7 +1,9 @@
 """New memories held against old ones: near-duplicates become one, of contradictions one stays."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from sqlalchemy import Row
 
@@ -32,9 +34,11 @@ class Reviews:
             near = await reviews.nearest(
                 transaction, owner, event.data.memory_id, model=event.data.model, similar=rules.SIMILAR
             )
+            # Most memories say something of their own, and hold nobody up.
+            near = await self._comparable(transaction, owner, event.data.memory_id, near)
             if not near:
                 return
-            memory, others = await reviews.lock(transaction, owner, event.data.memory_id, near)
+            memory, others = await reviews.read(transaction, owner, event.data.memory_id, near, lock=True)
             if memory is None or memory.content_version != event.data.content_version:
                 return
             settled = await reviews.brought_back(transaction, owner, [memory.memory_no, *near])
@@ -49,7 +53,19 @@ class Reviews:
                     and await self._compare(transaction, owner, memory, other)
                 ):
                     # As it is now: what it inherits next comes on top of what it has inherited.
-                    memory, _ = await reviews.lock(transaction, owner, event.data.memory_id, [])
+                    memory, _ = await reviews.read(transaction, owner, event.data.memory_id, [], lock=True)
+
+    async def _comparable(
+        self, transaction: Transaction, owner: Identity, memory_id: UUID, near: Sequence[int]
+    ) -> list[int]:
+        """Those of the nearest memories, as they are now, that a memory repeats or contradicts."""
+        if not near:
+            return []
+        memory, others = await reviews.read(transaction, owner, memory_id, near, lock=False)
+        if memory is None or not _open(memory):
+            return []
+        one = _statement(memory)
+        return [other.memory_no for other in others if _open(other) and rules.verdict(one, _statement(other))]
 
     async def _compare(self, transaction: Transaction, owner: Identity, memory: Row[Any], other: Row[Any]) -> bool:
         """Supersede one of the two if need be; whether it was."""
