@@ -21,6 +21,7 @@ from texts import question, sentence
 
 from contracts.events import parse_event
 from contracts.permissions import SUBSCRIBER
+from contracts.topology import MIGRATOR, REVIEW_MEMORIES
 from embedding_worker.models.catalog import create_model
 from embedding_worker.models.weights import EncoderFiles
 from memori_cli.local.stack import LocalStack
@@ -119,6 +120,17 @@ async def to_searchable(stack: LocalStack, users: list[str], rng: random.Random,
     return waits
 
 
+async def reviewed(stack: LocalStack) -> None:
+    """Wait until no memory waits to be held against those it resembles."""
+    client = await nats.connect(stack.nats.url, user=MIGRATOR, password=stack.secrets.nats[MIGRATOR])
+    while True:
+        info = await client.jetstream().consumer_info(REVIEW_MEMORIES.stream, REVIEW_MEMORIES.name)
+        if not info.num_pending and not info.num_ack_pending:
+            break
+        await asyncio.sleep(0.5)
+    await client.close()
+
+
 def another_model(folder: Path) -> Path:
     """The same weights under another checksum, and so another name: vectors of it are of a model of their own."""
     files = EncoderFiles.packaged().directory
@@ -207,6 +219,9 @@ async def measure(stack: LocalStack, table: Table, *, users: int, memories: int,
         f"{piped / bare:.2f}",
     )
 
+    started = time.perf_counter()
+    await reviewed(stack)
+    print(f"  reviews done {time.perf_counter() - started:.0f} s after the last vector")
     waits = sorted(await to_searchable(stack, names, rng, 200))
     table.add(
         "from stored to found by meaning, one at a time",
