@@ -69,6 +69,7 @@ async def floor_search(
     async def client() -> None:
         async with pool.acquire() as connection:
             await connection.execute("set jit = off")
+            await connection.execute("set max_parallel_workers_per_gather = 0")
             for user, text in queue:
                 started = time.perf_counter()
                 vector = vectors[text]

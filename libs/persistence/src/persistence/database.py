@@ -64,8 +64,10 @@ class Database:
                     "application_name": application,
                     "statement_timeout": str(round(statement_timeout_seconds * 1000)),
                     "idle_in_transaction_session_timeout": "60000",
-                    # Short statements by the thousand: compiling them costs more than it saves.
+                    # Short statements by the thousand: compiling them, or starting processes that share one, costs
+                    # more than it saves (a search among a thousand memories: 8 ms instead of 1.6).
                     "jit": "off",
+                    "max_parallel_workers_per_gather": "0",
                     **(settings or {}),
                 },
             },

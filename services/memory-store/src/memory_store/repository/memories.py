@@ -164,7 +164,7 @@ select
     updated_at, access_count, last_accessed_at, importance_gain,
     exists (
         select from {prefix}_memory_vectors vectors
-        where vectors.tenant_id = memories.tenant_id and vectors.user_id = memories.user_id
+        where {whose}
             and vectors.memory_no = memories.memory_no and vectors.content_version = memories.content_version
     ) as embedded
 from {prefix}_memories memories
@@ -172,7 +172,11 @@ left join memori_memory_usage usage
     on usage.tenant_id = memories.tenant_id and usage.user_id = memories.user_id
     and usage.memory_no = memories.memory_no
 where """
-OWN_VIEW, SHARED_VIEW = _VIEW.format(prefix="memori"), _VIEW.format(prefix="memori_shared")
+# Of one's own the partition is known beforehand.
+OWN_VIEW = _VIEW.format(prefix="memori", whose="vectors.tenant_id = :tenant_id and vectors.user_id = :user_id")
+SHARED_VIEW = _VIEW.format(
+    prefix="memori_shared", whose="vectors.tenant_id = memories.tenant_id and vectors.user_id = memories.user_id"
+)
 """The fields of one's own memories, and of those that others share; a condition has to follow."""
 _OWNED = "memories.tenant_id = :tenant_id and memories.user_id = :user_id"
 _OTHERS = "memories.tenant_id = :tenant_id and memories.user_id <> :user_id"
