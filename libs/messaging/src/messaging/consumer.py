@@ -17,7 +17,7 @@ from contracts.events import Event, parse_event
 from contracts.methods import ProblemError
 from contracts.topology import Durable
 from messaging import dead_letters
-from messaging.errors import GiveUp, RetryLater, problem_of, reason_of
+from messaging.errors import GiveUp, RetryLater, is_passing, problem_of, reason_of
 from messaging.puller import ConsumerMissing, Puller
 from observability import logger, span
 from observability.metrics import EVENTS_CONSUMED
@@ -114,7 +114,7 @@ class Consumer:
         except Exception as error:  # noqa: BLE001  # every failure is settled below, none is dropped
             rest = [delivery for delivery in deliveries if not delivery.settled]
             # A dependency that is away is away for each of them: asking it once more for every one does not help.
-            if len(rest) > 1 and not _is_passing(error):
+            if len(rest) > 1 and not is_passing(error):
                 for delivery in rest:
                     await self._handle([delivery])
             else:
@@ -142,7 +142,7 @@ class Consumer:
         """Have it delivered again after a growing delay, or keep it as a dead letter."""
         delivery.settled = True
         deliveries = delivery.message.metadata.num_delivered or 1
-        if _is_permanent(error) or (not _is_passing(error) and deliveries >= self._durable.max_failures):
+        if _is_permanent(error) or (not is_passing(error) and deliveries >= self._durable.max_failures):
             await self._bury(delivery.message, reason_of(error))
             return
         delay = backoff(deliveries)
@@ -204,11 +204,6 @@ def each(handler: Callable[[Event[Any]], Awaitable[None]]) -> Handler:
 def backoff(deliveries: int) -> float:
     """Seconds until the next delivery: doubling from half a second to five minutes, with jitter."""
     return min(0.5 * 2.0 ** min(deliveries - 1, 12), _MAX_DELAY) * random.uniform(0.8, 1.2)  # noqa: S311  # jitter
-
-
-def _is_passing(error: BaseException) -> bool:
-    """Whether it is not the event's fault: something it needs is away, busy or slow."""
-    return isinstance(error, RetryLater) or problem_of(error).type in {"unavailable", "timeout", "limit-exceeded"}
 
 
 def _is_permanent(error: BaseException) -> bool:

@@ -51,7 +51,7 @@ def problem_of(error: BaseException) -> Problem:
 def _database_problem(error: BaseException) -> Problem:
     if isinstance(error, PoolTimeoutError):
         return problem("unavailable", "the database is busy", retry_after=1)
-    if _caused_by(error, _IN_THE_WAY):
+    if is_in_the_way(error):
         return problem("unavailable", "another change came first", retry_after=1)
     if _caused_by(error, (QueryCanceledError,)):
         return problem("timeout", "the database took too long")
@@ -93,6 +93,16 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.append(cause)
         yield cause
         cause = cause.__cause__ or getattr(cause, "orig", None)
+
+
+def is_in_the_way(error: BaseException) -> bool:
+    """Whether two transactions were in each other's way, and Postgres gave up this one: it may be tried again."""
+    return _caused_by(error, _IN_THE_WAY)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether it is not the fault of what was asked: something that is needed is away, busy or slow."""
+    return isinstance(error, RetryLater) or problem_of(error).type in {"unavailable", "timeout", "limit-exceeded"}
 
 
 class RetryLater(Exception):  # noqa: N818  # reads as what it asks for

@@ -1,10 +1,10 @@
 """The relay: takes a service's outbox to NATS. One instance of a service at a time, under an advisory lock."""
 
 import asyncio
-import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from faststream.nats import NatsBroker
@@ -13,8 +13,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
-from sqlalchemy import Row, delete, func, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Row, delete, func, select, update
 
 from contracts.dead_letters import RefusedCommand
 from contracts.methods import DEADLINE, PROBLEM
@@ -25,6 +24,7 @@ from messaging.outbox import Outbox
 from observability import logger, span
 from observability.metrics import OUTBOX_PENDING, OUTBOX_PUBLISHED, OUTBOX_REFUSED
 from persistence import Database
+from persistence.leadership import work_while_leading
 
 _log = logger(__name__)
 
@@ -50,58 +50,48 @@ class Relay:
         self._database = database
         self._broker = broker
         self._table = outbox.table
-        self._lock = zlib.crc32(f"relay:{service}".encode())
         self._events_added = asyncio.Event()
         self._commands_added = asyncio.Event()
         outbox.on_commit(self._wake)
 
     async def run(self) -> None:
         """Relay until cancelled; whatever fails is tried again."""
-        while True:
-            try:
-                await self._run_while_leading()
-            except* Exception as errors:  # noqa: BLE001  # whatever it is, what waits must be tried again
-                _log.warning("relay_interrupted", errors=[type(error).__name__ for error in errors.exceptions])
-            await asyncio.sleep(_POLL_SECONDS)
+        # Side by side: a service that takes long to answer a command must not hold up events.
+        await work_while_leading(
+            self._database,
+            f"relay:{self._service}",
+            partial(self._drain, self._publish_events, _BATCH, self._events_added),
+            partial(self._drain, self._ask_commands, _COMMANDS_AT_ONCE, self._commands_added),
+            self._watch,
+        )
 
     def _wake(self) -> None:
         self._events_added.set()
         self._commands_added.set()
 
-    async def _run_while_leading(self) -> None:
-        # The session-level lock lives and dies with this connection: a crashed leader is succeeded at once.
-        async with self._database.engine.connect() as leader:
-            await leader.execution_options(isolation_level="AUTOCOMMIT")
-            if not await leader.scalar(text("select pg_try_advisory_lock(:lock)"), {"lock": self._lock}):
-                return
-            try:
-                # Side by side: a service that takes long to answer a command must not hold up events.
-                async with asyncio.TaskGroup() as lanes:
-                    lanes.create_task(self._drain(self._publish_events, _BATCH, self._events_added))
-                    lanes.create_task(self._drain(self._ask_commands, _COMMANDS_AT_ONCE, self._commands_added))
-                    lanes.create_task(self._watch(leader))
-            except BaseException:
-                # Unlocking fails on a connection that was interrupted, and its error would take the place of a
-                # cancellation: the lock goes with the connection instead.
-                await leader.invalidate()
-                raise
-
     async def _drain(self, deliver: Callable[[], Awaitable[int]], most: int, added: asyncio.Event) -> None:
         while True:
             added.clear()
-            if await deliver() == most:
+            try:
+                delivered = await deliver()
+            except NatsError as error:
+                # Gives up the lead: another replica may reach NATS.
+                raise ConnectionError("NATS is away") from error
+            if delivered == most:
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_SECONDS):
                     await added.wait()
 
-    async def _watch(self, leader: AsyncConnection) -> None:
-        """Fail once the connection that holds the lock is gone; report what waits."""
+    async def _watch(self) -> None:
+        """Report what waits."""
+        refused = func.count(self._table.c.refused_at)
+        statement = select((func.count() - refused).label("pending"), refused.label("refused")).select_from(self._table)
         while True:
-            refused = func.count(self._table.c.refused_at)
-            count = (await leader.execute(select(func.count() - refused, refused).select_from(self._table))).one()
-            OUTBOX_PENDING.set(count[0])
-            OUTBOX_REFUSED.set(count[1])
+            async with self._database.worker_transaction() as transaction:
+                count = (await transaction.execute(statement)).one()
+            OUTBOX_PENDING.set(count.pending)
+            OUTBOX_REFUSED.set(count.refused)
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _publish_events(self) -> int:

@@ -10,8 +10,8 @@ from embedding_worker.domain import Refusals
 from embedding_worker.metrics import RECONCILED, REFUSED
 from embedding_worker.rounds import Rounds
 from embedding_worker.use_cases import Embeddings
-from messaging import RetryLater, RpcClient
-from messaging.errors import problem_of, reason_of
+from messaging import RpcClient
+from messaging.errors import is_passing, reason_of
 from observability import logger
 
 _log = logger(__name__)
@@ -65,7 +65,7 @@ class Reconciler:
         try:
             return await self._round() > 0
         except Exception as error:  # noqa: BLE001  # the next round is another try
-            if not _passes(error):
+            if not is_passing(error):
                 _log.exception("reconciler_failed")
             else:
                 _log.info("reconciler_waits", reason=reason_of(error))
@@ -93,7 +93,7 @@ class Reconciler:
         try:
             embedded = await self._embeddings.embed(memories)
         except Exception as error:
-            if _passes(error):
+            if is_passing(error):
                 raise
             if len(memories) > 1:
                 half = len(memories) // 2
@@ -104,8 +104,3 @@ class Reconciler:
             return 0
         RECONCILED.inc(embedded)
         return embedded
-
-
-def _passes(error: BaseException) -> bool:
-    """Whether something that is needed is away, busy or slow, whatever the memory."""
-    return isinstance(error, RetryLater) or problem_of(error).type in {"unavailable", "timeout", "limit-exceeded"}

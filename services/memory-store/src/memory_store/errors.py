@@ -1,11 +1,7 @@
 """The problems memory-store answers with; each names the field of the request that is wrong."""
 
-from sqlalchemy.exc import DBAPIError
-
 from contracts.methods import ProblemError
 from contracts.problems import FieldError, problem
-
-_DEADLOCK_DETECTED = "40P01"
 
 
 def not_found(field: str, what: str) -> ProblemError:
@@ -26,8 +22,3 @@ def conflict(detail: str) -> ProblemError:
 def switched_off() -> ProblemError:
     """Nothing is stored in this deployment."""
     return conflict("memory is switched off here (MEMORI_ENABLED=false): nothing is stored")
-
-
-def is_deadlock(error: DBAPIError) -> bool:
-    """Whether two transactions waited for each other, and Postgres gave up this one."""
-    return getattr(error.orig, "sqlstate", None) == _DEADLOCK_DETECTED

@@ -29,7 +29,7 @@ from memory_store.domain import analyzer
 from memory_store.domain.content import content_hash
 from memory_store.domain.importance import initial_importance
 from memory_store.domain.lifecycle import USER, expiry
-from memory_store.errors import invalid, is_deadlock, not_found, switched_off
+from memory_store.errors import invalid, not_found, switched_off
 from memory_store.metrics import MEMORIES_STORED
 from memory_store.repository import changes, conversations, listing, memories, vectors
 from memory_store.repository.changes import Change
@@ -39,6 +39,7 @@ from memory_store.tables import memories as memories_table
 from memory_store.use_cases.replies import must_fit
 from memory_store.use_cases.views import memory_of, said_of
 from messaging import Outbox, paging
+from messaging.errors import is_in_the_way
 from persistence import Database, cursor
 from persistence.cursor import CursorError
 from persistence.erasures import Erasures
@@ -93,7 +94,7 @@ class MemoryUseCases:
                     raise
             except DBAPIError as error:
                 # Batches that name the same ids in another order wait for each other.
-                if not tries_left or not is_deadlock(error):
+                if not tries_left or not is_in_the_way(error):
                     raise
         raise AssertionError("unreachable")
 
