@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memory_store.domain.reviews import MAX_CHARS, Statement, stays, verdict
@@ -273,6 +273,7 @@ sentences = st.lists(vocabulary, min_size=2, max_size=8).map(" ".join)
 
 
 @given(sentences, sentences)
+@example("never never", "the the")
 def test_a_contradiction_is_never_found_inside_what_is_the_same(one, other):
     found = judged(one, other)
     if words(one) == words(other):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from contracts.events import MemoryType
 from contracts.memory_store import ChangeKind
+from memory_store.domain.importance import promoted_importance
 
 PROMOTE_ACCESSES = 5
 PROMOTE_IMPORTANCE = 0.7
@@ -42,6 +43,15 @@ def expiry(
     if stated is None and memory_type == "short_term":
         return now + short_term
     return stated
+
+
+def promotion(importance_score: float) -> dict[str, object]:
+    """What promoting a memory that matters this much sets."""
+    return {
+        "memory_type": "long_term",
+        "expires_at": None,
+        "importance_score": promoted_importance(importance_score),
+    }
 
 
 def undo(

@@ -246,7 +246,7 @@ def _bound(said: Words) -> Set | None:
 
 
 def _meaning(said: Words) -> Set | None:
-    if said[0] in _PRONOUNS:
+    if not said or said[0] in _PRONOUNS:
         return None
     for relation in _MEANINGS:
         for place in range(1, len(said) - len(relation)):

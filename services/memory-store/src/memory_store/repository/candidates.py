@@ -19,7 +19,7 @@ from memory_store.domain.ranking import REACH
 from memory_store.domain.signals import Signals
 from memory_store.repository import search
 from memory_store.repository.listing import LIVE
-from memory_store.repository.search import Filters, QueryVector
+from memory_store.repository.search import OWN, Filters, QueryVector
 from memory_store.repository.unpacking import numbers_of, postings_of, unpacked
 from persistence import Transaction
 
@@ -56,25 +56,24 @@ class Extent:
     samples: dict[tuple[str, int], npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
-_OWN = "tenant_id = :tenant_id and user_id = :user_id"
 _EXTENT = text(f"""
 select count(*) as memories, cast(coalesce(avg(length), 1) as float8) as mean_length,
     coalesce(min(memory_no), 0) as first, coalesce(max(memory_no), 0) as last
-from memori_memories where {_OWN} and not sensitive""")  # noqa: S608  # constants of this module
+from memori_memories where {OWN} and not sensitive""")  # noqa: S608  # constants of this module
 _COUNTS = text(f"""
 select term, count(*) as memories from memori_memory_terms
-where {_OWN} and term = any(:terms) group by term""").bindparams(bindparam("terms", type_=ARRAY(Text)))  # noqa: S608
+where {OWN} and term = any(:terms) group by term""").bindparams(bindparam("terms", type_=ARRAY(Text)))  # noqa: S608
 _SAMPLES_OF = text(f"""
 select embedding from unnest(:starts) as start
 cross join lateral (
     select embedding from memori_memory_vectors
-    where {_OWN} and memory_no >= start and model = :model and dimensions = :dimensions
+    where {OWN} and memory_no >= start and model = :model and dimensions = :dimensions
     order by memory_no limit {_SAMPLE}
 ) as sampled""").bindparams(bindparam("starts", type_=ARRAY(BigInteger)))  # noqa: S608  # constants of this module
 
 _LIVE = text(f"""
 select memory_no from memori_memories
-where {_OWN} and memory_no = any(:numbers) and {LIVE}""").bindparams(bindparam("numbers", type_=ARRAY(BigInteger)))  # noqa: S608
+where {OWN} and memory_no = any(:numbers) and {LIVE}""").bindparams(bindparam("numbers", type_=ARRAY(BigInteger)))  # noqa: S608
 
 
 async def extent(transaction: Transaction, owner: Identity) -> Extent:
@@ -164,14 +163,17 @@ async def _spread(
 ) -> tuple[float, float]:
     """Mean and deviation of the cosines of all the user's memories, from a sample."""
     key = vector.model, len(vector.values)
-    if key not in size.samples:
+    sample = size.samples.get(key)
+    if sample is None:
         # Each stretch of numbers is a moment; several, evenly spread, make a sample, and the same one everywhere.
         step = (size.last - size.first) // _SAMPLES
         starts = [size.first + step * number for number in range(_SAMPLES)]
         of = {"model": vector.model, "dimensions": len(vector.values), "starts": starts}
         rows = (await transaction.execute(_SAMPLES_OF, values | of)).all()
-        size.samples[key] = np.array([row.embedding.to_numpy() for row in rows], dtype=np.float32)
-    sample = size.samples[key]
+        sample = np.array([row.embedding.to_numpy() for row in rows], dtype=np.float32)
+        # A model that has embedded little yet is looked at again by the next search.
+        if len(sample) >= _SAMPLES:
+            size.samples[key] = sample
     if not len(sample):
         return 0.0, 0.0
     # Not by BLAS: for one vector its threads cost more than they save, beside everything else that runs here.
@@ -213,18 +215,18 @@ group by term"""
 _WANTED = f"""
 with anchors as materialized (
     select memory_no, conversation_id, occurred_at from memori_memories
-    where {_OWN} and memory_no = any(:numbers)
+    where {OWN} and memory_no = any(:numbers)
 ), wanted as materialized (
     select memory_no from anchors
     union
     select turn.memory_no from anchors cross join lateral (
         (select memory_no from memori_memories
-        where {_OWN} and conversation_id = anchors.conversation_id
+        where {OWN} and conversation_id = anchors.conversation_id
             and (occurred_at, memory_no) > (anchors.occurred_at, anchors.memory_no)
         order by occurred_at, memory_no limit {REACH})
         union all
         (select memory_no from memori_memories
-        where {_OWN} and conversation_id = anchors.conversation_id
+        where {OWN} and conversation_id = anchors.conversation_id
             and (occurred_at, memory_no) < (anchors.occurred_at, anchors.memory_no)
         order by occurred_at desc, memory_no desc limit {REACH})
     ) as turn
@@ -237,7 +239,7 @@ def _first(indexed: tuple[str | None, ...], filters: tuple[str, ...], *, archive
     live = "" if archived else " and live_until > now()"
     filtered = (
         f"\n        and memory_no in (select memory_no from memori_memories"  # noqa: S608  # constants of these modules
-        f" where {search.conditions(_OWN, filters, archived=archived)})"
+        f" where {search.conditions(OWN, filters, archived=archived)})"
         if filters
         else ""
     )
@@ -247,14 +249,14 @@ def _first(indexed: tuple[str | None, ...], filters: tuple[str, ...], *, archive
         kind = f"halfvec({INDEXED_MODELS[model]})" if model else "halfvec"
         sql += _NEAREST.format(
             place=place,
-            own=_OWN,
+            own=OWN,
             model=f"model = '{model}'" if model else f"model = :model_{place}",
             column=f"cast(embedding as {kind})" if model else "embedding",
             type=kind,
             live=live,
             filtered=filtered,
         )
-    return search.bound(sql + _RARE.format(own=_OWN, filtered=filtered))
+    return search.bound(sql + _RARE.format(own=OWN, filtered=filtered))
 
 
 @cache

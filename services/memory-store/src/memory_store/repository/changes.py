@@ -17,11 +17,11 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
-    case,
     cast,
     func,
     insert,
     literal,
+    literal_column,
     null,
     select,
     text,
@@ -31,6 +31,7 @@ from sqlalchemy import (
 
 from contracts.identity import Identity
 from contracts.memory_store import ChangeKind
+from memory_store.repository.listing import LIVE_UNTIL
 from memory_store.tables import history, memories, terms, usage, vectors
 from persistence import Transaction
 
@@ -121,7 +122,7 @@ async def apply(
 async def _follow(transaction: Transaction, keys: Sequence[Key], *, shared: bool) -> None:
     # Looked up, not joined: without fresh statistics the planner would go over all the user's memories once a vector.
     is_shared = memories.c.visibility == "tenant"
-    values = {"live_until": _of_memory(vectors, live_until()), "shared": _of_memory(vectors, is_shared)}
+    values = {"live_until": _of_memory(vectors, literal_column(LIVE_UNTIL)), "shared": _of_memory(vectors, is_shared)}
     await transaction.execute(update(vectors).where(_these(vectors, keys)).values(values))
     if shared:
         values = {"shared": _of_memory(terms, is_shared)}
@@ -139,14 +140,6 @@ def _of_memory(table: Table, value: ColumnElement[Any]) -> ScalarSelect[Any]:
         )
         .correlate(table)
         .scalar_subquery()
-    )
-
-
-def live_until() -> ColumnElement[datetime]:
-    """Until when default searches find a memory: `-infinity` once it is archived, `infinity` if it never expires."""
-    return case(
-        (memories.c.is_archived, text("timestamptz '-infinity'")),
-        else_=func.coalesce(memories.c.expires_at, text("timestamptz 'infinity'")),
     )
 
 

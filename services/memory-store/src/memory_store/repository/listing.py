@@ -14,6 +14,9 @@ from persistence import Transaction
 LIVE = "not is_archived and (expires_at is null or expires_at > now())"
 """What a memory is that default searches and lists show."""
 
+LIVE_UNTIL = "case when is_archived then '-infinity' else coalesce(expires_at, 'infinity') end"
+"""Until when it is: its vectors keep this time, since a search by vectors alone does not look at the memory."""
+
 _TYPES: dict[str, Any] = {
     "memory_types": ARRAY(Text),
     "tags": ARRAY(Text),

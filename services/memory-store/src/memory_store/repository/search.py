@@ -141,7 +141,8 @@ select
 from {table}
 where {whose} and term = any(:terms)
 group by term"""
-_OWN = "tenant_id = :tenant_id and user_id = :user_id"
+OWN = "tenant_id = :tenant_id and user_id = :user_id"
+"""The rows of the user whose search it is."""
 _SHARED = "tenant_id = :tenant_id and user_id <> :user_id"
 
 
@@ -158,7 +159,7 @@ def branches(models: int, filters: Sequence[str], *, archived: bool, sharing: bo
 
     What others share is read through views of its own (migration 0002).
     """
-    sources = [("memori", _OWN + chosen), *([("memori_shared", _SHARED)] if sharing else [])]
+    sources = [("memori", OWN + chosen), *([("memori_shared", _SHARED)] if sharing else [])]
     live = "" if archived else " and live_until > now()"
     parts = [
         _MEMORIES.format(table=f"{prefix}_memories", conditions=conditions(whose, filters, archived=archived))

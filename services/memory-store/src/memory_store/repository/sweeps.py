@@ -29,8 +29,8 @@ where not is_archived and expires_at <= now() order by expires_at {_LOCK}""")  #
 # The counters are looked up, not joined: without fresh statistics the planner would go over all of them once a memory.
 _UNIMPORTANT = """
 select tenant_id, user_id, memory_no, importance_score from memori_memories memories
-where memory_type = 'short_term' and not is_archived and created_at < now() - :age and {age} < now() - :age
-    and importance_score < :importance and (
+where memory_type = 'short_term' and not is_archived and (expires_at is null or expires_at > now())
+    and created_at < now() - :age and {age} < now() - :age and importance_score < :importance and (
         select access_count >= :accesses or memories.importance_score + importance_gain >= :importance
         from memori_memory_usage usage
         where usage.tenant_id = memories.tenant_id and usage.user_id = memories.user_id
@@ -72,7 +72,9 @@ async def expired(transaction: Transaction, *, limit: int) -> list[Row[Any]]:
 async def unimportant(
     transaction: Transaction, *, older_than: timedelta, limit: int, owner: Identity | None = None
 ) -> list[Row[Any]]:
-    """Short-term memories that are old, matter little and were hardly found: of one user, or of all."""
+    """Short-term memories that are old, matter little and were hardly found, of one user or of all: but those that
+    `expired` takes, whichever sweep comes first.
+    """
     parameters: dict[str, Any] = {
         "age": older_than,
         "importance": ARCHIVE_IMPORTANCE,

@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, BigInteger, Integer, SmallInteger, Text, Uuid, bin
 from contracts.events import MemoryType
 from contracts.identity import Identity
 from memory_store.domain.vectors import Floats
+from memory_store.repository.listing import LIVE_UNTIL
 from persistence import Database, Transaction
 
 
@@ -62,12 +63,12 @@ for no key update of memories""").bindparams(
     bindparam("memory_ids", type_=ARRAY(Uuid)),
     bindparam("content_versions", type_=ARRAY(Integer)),
 )
-_STORE = text("""
+_STORE = text(f"""
 insert into memori_memory_vectors
     (tenant_id, user_id, memory_no, model, chunk, dimensions, content_version, embedding, live_until, shared)
 select
     tenant_id, user_id, memory_no, :model, chunk, :dimensions, content_version, embedding,
-    case when is_archived then '-infinity' else coalesce(expires_at, 'infinity') end, visibility = 'tenant'
+    {LIVE_UNTIL}, visibility = 'tenant'
 from unnest(:tenant_ids, :user_ids, :memory_nos, :chunks, cast(:embeddings as halfvec[]))
     as new (tenant_id, user_id, memory_no, chunk, embedding)
 join memori_memories memories using (tenant_id, user_id, memory_no)
@@ -76,7 +77,7 @@ where not exists (
     where vectors.tenant_id = memories.tenant_id and vectors.user_id = memories.user_id
         and vectors.memory_no = memories.memory_no and vectors.model = :model)
 order by tenant_id, user_id, memory_no, chunk
-returning tenant_id, user_id, memory_no""").bindparams(
+returning tenant_id, user_id, memory_no""").bindparams(  # noqa: S608  # a constant of the repository
     bindparam("tenant_ids", type_=ARRAY(Text)),
     bindparam("user_ids", type_=ARRAY(Text)),
     bindparam("memory_nos", type_=ARRAY(BigInteger)),

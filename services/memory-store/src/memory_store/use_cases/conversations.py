@@ -20,7 +20,7 @@ from memory_store.errors import invalid, not_found
 from memory_store.repository import changes, conversations, memories
 from memory_store.repository.changes import Change
 from memory_store.tables import memories as memories_table
-from memory_store.use_cases.views import said_of
+from memory_store.use_cases.announcing import said_of
 from messaging import Outbox, paging
 from persistence import Database, cursor
 

@@ -23,8 +23,7 @@ from memory_store.domain.vectors import Floats, VectorError, unit_vector
 from memory_store.metrics import VECTORS_STORED
 from memory_store.repository import contents, coverage, vectors
 from memory_store.repository.vectors import NewVectors
-from memory_store.use_cases.archiving import emit
-from memory_store.use_cases.views import said_of
+from memory_store.use_cases.announcing import announce, said_of
 from messaging import Outbox, paging
 from persistence import Database
 
@@ -54,7 +53,7 @@ class IndexingUseCases:
         new = _vectors(request.vectors, request.dimensions)
         async with self._worker.worker_transaction() as transaction:
             stored = await vectors.store(transaction, request.model, request.dimensions, new)
-            await emit(
+            await announce(
                 transaction, self._outbox, stored, lambda row: MemoryEmbedded(**said_of(row), model=request.model)
             )
         VECTORS_STORED.inc(len(stored))

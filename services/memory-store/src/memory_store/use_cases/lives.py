@@ -19,15 +19,15 @@ from contracts.memory_store import (
     Statistics,
 )
 from contracts.methods import Empty
-from memory_store.domain.importance import promoted_importance
-from memory_store.domain.lifecycle import UNDOES, USER, undo
+from memory_store.domain.lifecycle import UNDOES, USER, promotion, undo
 from memory_store.errors import conflict, invalid, not_found
 from memory_store.repository import changes, listing, memories, sweeps
 from memory_store.repository.changes import Change
 from memory_store.sealed import Vault
+from memory_store.use_cases.announcing import said_of
 from memory_store.use_cases.archiving import archive
 from memory_store.use_cases.replies import must_fit
-from memory_store.use_cases.views import memory_of, opened, said_of
+from memory_store.use_cases.views import memory_of, opened
 from messaging import Outbox, paging
 from persistence import Database, Transaction, cursor
 from persistence.cursor import CursorError
@@ -60,11 +60,7 @@ class LifeUseCases:
                 raise conflict(f"it is {stored.memory_type}, and only short_term memories can be promoted")
             if stored.is_archived or (stored.expires_at is not None and stored.expires_at <= now):
                 raise conflict("it is archived: restore it first")
-            values = {
-                "memory_type": "long_term",
-                "expires_at": None,
-                "importance_score": promoted_importance(stored.importance_score),
-            }
+            values = promotion(stored.importance_score)
             return await self._change(transaction, owner, stored, values, Change("promoted", USER), now)
 
     async def restore(self, request: MemoryRef, owner: Identity) -> Memory:

@@ -36,8 +36,9 @@ from memory_store.repository.changes import Change
 from memory_store.repository.memories import NewRow
 from memory_store.sealed import Private, Vault
 from memory_store.tables import memories as memories_table
+from memory_store.use_cases.announcing import said_of
 from memory_store.use_cases.replies import must_fit
-from memory_store.use_cases.views import memory_of, said_of
+from memory_store.use_cases.views import memory_of
 from messaging import Outbox, paging
 from messaging.errors import is_in_the_way
 from persistence import Database, cursor

@@ -15,7 +15,7 @@ from memory_store.domain.reviews import Statement
 from memory_store.metrics import MEMORIES_ARCHIVED
 from memory_store.repository import changes, reviews
 from memory_store.repository.changes import Change
-from memory_store.use_cases.views import said_of
+from memory_store.use_cases.announcing import said_of
 from messaging import Outbox
 from persistence import Database, Transaction
 

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from contracts.events import MemoryPromoted
-from memory_store.domain.importance import promoted_importance
-from memory_store.domain.lifecycle import LIFECYCLE
+from memory_store.domain.lifecycle import LIFECYCLE, promotion
 from memory_store.metrics import MEMORIES_PROMOTED
 from memory_store.repository import changes, sweeps
 from memory_store.repository.changes import Change, Key
-from memory_store.use_cases.archiving import archive, emit
-from memory_store.use_cases.views import said_of
+from memory_store.use_cases.announcing import announce, said_of
+from memory_store.use_cases.archiving import archive
 from messaging import Outbox
 from persistence import Database
 
@@ -47,15 +46,11 @@ class Sweeps:
             now = datetime.now(UTC)
             for row in due:
                 # Each by itself: what it mattered before differs.
-                values = {
-                    "memory_type": "long_term",
-                    "expires_at": None,
-                    "importance_score": promoted_importance(row.importance_score),
-                }
+                values = promotion(row.importance_score)
                 change = Change("promoted", LIFECYCLE, "it is found often")
                 key = (row.tenant_id, row.user_id, row.memory_no)
                 changed += await changes.apply(transaction, [key], values, change, now)
-            await emit(transaction, self._outbox, changed, lambda row: MemoryPromoted(**said_of(row)))
+            await announce(transaction, self._outbox, changed, lambda row: MemoryPromoted(**said_of(row)))
         MEMORIES_PROMOTED.inc(len(changed))
         return len(changed)
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.events import MemoryEventData
 from contracts.identity import Identity
 from contracts.memory_store import Memory
 from memory_store.sealed import Vault
@@ -21,8 +20,3 @@ def opened(fields: Mapping[str, Any], owner: Identity, vault: Vault) -> dict[str
     private = vault.open(owner, fields["memory_id"], fields["sealed"])
     found = {"content": private.content, "metadata": private.metadata, "related_entities": private.related_entities}
     return dict(fields) | {name: value for name, value in found.items() if name in fields}
-
-
-def said_of(changed: Any) -> dict[str, Any]:
-    """What every event about a memory says of a row that changed; see MemoryEventData."""
-    return {name: getattr(changed, name) for name in MemoryEventData.model_fields}
