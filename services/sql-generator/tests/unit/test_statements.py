@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sql_generator.domain.statements import MAX_SIGNATURE_CHARS, asks_for_change, changes_data, is_query, signature
-from sql_generator.guard.functions import ALLOWED
 from sql_generator.use_cases.writing import judge
+from sql_guard.functions import ALLOWED
 
 BASE = "SELECT c.name, COUNT(*) FROM customers AS c WHERE c.city = 'Paris' AND c.id IN (1, 2) GROUP BY c.name LIMIT 5"
 

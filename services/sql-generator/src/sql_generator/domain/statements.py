@@ -10,7 +10,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from contracts.sql_generator import SourceKind
-from sql_generator.guard.parsing import SQLGLOT_FAULTS
+from sql_guard.parsing import SQLGLOT_FAULTS
 
 MAX_SIGNATURE_CHARS: Final = 500
 

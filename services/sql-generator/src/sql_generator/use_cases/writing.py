@@ -16,7 +16,6 @@ from sql_generator.generation.model import (
     ModelUnavailable,
     SqlModel,
 )
-from sql_generator.guard import Verdict, check
 from sql_generator.sources import (
     Limits,
     Source,
@@ -25,6 +24,7 @@ from sql_generator.sources import (
     StatementTimedOut,
     one_line,
 )
+from sql_guard import Verdict, check
 
 REPAIRS = Counter("memori_sql_repairs_total", "Answers that went back to the model")
 

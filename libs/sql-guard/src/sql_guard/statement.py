@@ -5,8 +5,8 @@ from typing import Final
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from sql_generator.guard.parsing import tokenize
-from sql_generator.guard.verdict import Dialect, Refusal
+from sql_guard.parsing import tokenize
+from sql_guard.verdict import Dialect, Refusal
 
 MAX_CHARACTERS: Final = 50_000
 MAX_TOKENS: Final = 6_000

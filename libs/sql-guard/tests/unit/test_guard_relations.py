@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sql_generator.guard import check
+from sql_guard import check
 
 RELATIONS = {"orders", "Customers", "sales.items"}
 

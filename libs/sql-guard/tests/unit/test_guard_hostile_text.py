@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from sql_generator.guard import Dialect, check
+from sql_guard import Dialect, check
 
 DEPTH = 40
 HOSTILE = {

@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlglot import exp
 
-from sql_generator.guard.calls import function_name
-from sql_generator.guard.verdict import Refusal
+from sql_guard.calls import function_name
+from sql_guard.verdict import Refusal
 
 _NAMES: Final = """
 bka no_bka bnl no_bnl derived_condition_pushdown no_derived_condition_pushdown group_index no_group_index

@@ -5,7 +5,7 @@ The rest holds other people's data (password hashes, running statements, setting
 
 from typing import Final
 
-from sql_generator.guard.verdict import Dialect
+from sql_guard.verdict import Dialect
 
 DEFAULT_SCHEMAS: Final[dict[Dialect, frozenset[str]]] = {
     "postgres": frozenset({"public"}),

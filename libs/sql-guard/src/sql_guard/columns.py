@@ -4,9 +4,9 @@ from typing import Final
 
 from sqlglot import exp
 
-from sql_generator.guard.calls import function_name
-from sql_generator.guard.relations import ascii_lower, stored_relation
-from sql_generator.guard.verdict import Dialect
+from sql_guard.calls import function_name
+from sql_guard.relations import ascii_lower, stored_relation
+from sql_guard.verdict import Dialect
 
 _UNIT_FUNCTIONS: Final = frozenset({"timestampdiff", "timestampadd", "get_format", "normalize"})
 """Functions with a keyword argument that parses like a column."""

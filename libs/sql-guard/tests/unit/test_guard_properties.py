@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from sql_generator.guard import Dialect, check
-from sql_generator.guard.parsing import parse, tokenize
+from sql_guard import Dialect, check
+from sql_guard.parsing import parse, tokenize
 
 STATEMENTS = Path(__file__).parent / "guard_statements"
 LEGIT = json.loads((STATEMENTS / "legit.json").read_text())

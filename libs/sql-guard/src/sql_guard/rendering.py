@@ -11,8 +11,8 @@ from sqlglot.generators.mysql import MySQLGenerator
 from sqlglot.generators.postgres import PostgresGenerator
 from sqlglot.generators.sqlite import SQLiteGenerator
 
-from sql_generator.guard.parsing import SQLGLOT_FAULTS, CosineDistance, parse, tokenize
-from sql_generator.guard.verdict import Dialect, Refusal
+from sql_guard.parsing import SQLGLOT_FAULTS, CosineDistance, parse, tokenize
+from sql_guard.verdict import Dialect, Refusal
 
 
 def render_stably(tree: exp.Expr, dialect: Dialect) -> tuple[str, exp.Expr]:

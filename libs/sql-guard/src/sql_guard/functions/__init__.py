@@ -7,8 +7,8 @@ locks, writes, or changes the session.
 
 from dataclasses import dataclass
 
-from sql_generator.guard.functions import duckdb, mysql, postgres, sqlite
-from sql_generator.guard.verdict import Dialect
+from sql_guard.functions import duckdb, mysql, postgres, sqlite
+from sql_guard.verdict import Dialect
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sql_generator.guard import check
+from sql_guard import check
 
 STATEMENTS = Path(__file__).parent / "guard_statements"
 

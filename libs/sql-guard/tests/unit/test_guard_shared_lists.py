@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from sql_generator.guard import Dialect, check
+from sql_guard import Dialect, check
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 SHARED = Path(os.environ.get("MEMORI_SHARED_DATA") or REPOSITORY.parent / "shared" / "data")

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from sql_generator.guard.verdict import Dialect, Refusal
+from sql_guard.verdict import Dialect, Refusal
 
 _ALLOWED: Final = """
 Select Union Except Intersect Subquery Values Tuple Paren With CTE RecursiveWithSearch TableAlias Table From Join

@@ -23,7 +23,7 @@ from sqlglot.parsers.sqlite import SQLiteParser
 from sqlglot.tokenizer_core import Token, TokenType
 from sqlglot.tokens import Tokenizer
 
-from sql_generator.guard.verdict import Dialect, Refusal
+from sql_guard.verdict import Dialect, Refusal
 
 STEPS_PER_TOKEN: Final = 8
 STEPS_FREE: Final = 5_000

@@ -6,17 +6,17 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token
 
-from sql_generator.guard.attributes import check_attributes
-from sql_generator.guard.calls import check_calls
-from sql_generator.guard.columns import named_columns
-from sql_generator.guard.hints import check_hints
-from sql_generator.guard.metadata import check_description, describes, split_explain
-from sql_generator.guard.nodes import check_nodes, check_root
-from sql_generator.guard.parsing import parse
-from sql_generator.guard.relations import AllowedRelations, Relation, check_relations
-from sql_generator.guard.rendering import render_stably
-from sql_generator.guard.statement import begins_query, read_tokens
-from sql_generator.guard.verdict import Dialect, Refusal, Verdict
+from sql_guard.attributes import check_attributes
+from sql_guard.calls import check_calls
+from sql_guard.columns import named_columns
+from sql_guard.hints import check_hints
+from sql_guard.metadata import check_description, describes, split_explain
+from sql_guard.nodes import check_nodes, check_root
+from sql_guard.parsing import parse
+from sql_guard.relations import AllowedRelations, Relation, check_relations
+from sql_guard.rendering import render_stably
+from sql_guard.statement import begins_query, read_tokens
+from sql_guard.verdict import Dialect, Refusal, Verdict
 
 
 def check(sql: str, dialect: Dialect, *, relations: Collection[str] | None = None) -> Verdict:

@@ -3,7 +3,7 @@
 It depends on the standard library and sqlglot only.
 """
 
-from sql_generator.guard.check import check
-from sql_generator.guard.verdict import Dialect, Verdict
+from sql_guard.check import check
+from sql_guard.verdict import Dialect, Verdict
 
 __all__ = ["Dialect", "Verdict", "check"]

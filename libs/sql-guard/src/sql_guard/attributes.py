@@ -11,9 +11,9 @@ from typing import Final
 
 from sqlglot import exp
 
-from sql_generator.guard.calls import function_name
-from sql_generator.guard.functions import ALLOWED
-from sql_generator.guard.verdict import Dialect, Refusal
+from sql_guard.calls import function_name
+from sql_guard.functions import ALLOWED
+from sql_guard.verdict import Dialect, Refusal
 
 _FIELDS: Final = frozenset({"key", "value", "ordinality", "lexeme", "positions", "weights", "word", "ndoc", "nentry"})
 _NUMBERED_FIELD: Final = re.compile(r"(?:f|column)\d+")

@@ -5,8 +5,8 @@ from typing import Final
 
 from sqlglot import exp
 
-from sql_generator.guard.functions import ALLOWED
-from sql_generator.guard.verdict import Dialect, Refusal
+from sql_guard.functions import ALLOWED
+from sql_guard.verdict import Dialect, Refusal
 
 MAX_LITERAL: Final = 10_000_000
 """Largest integer literal in a call that makes that many rows or characters."""

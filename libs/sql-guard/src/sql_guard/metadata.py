@@ -9,9 +9,9 @@ from typing import Final
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from sql_generator.guard.relations import AllowedRelations, Relation, check_relation
-from sql_generator.guard.statement import QUERY_WORDS
-from sql_generator.guard.verdict import Dialect, Refusal
+from sql_guard.relations import AllowedRelations, Relation, check_relation
+from sql_guard.statement import QUERY_WORDS
+from sql_guard.verdict import Dialect, Refusal
 
 _PART: Final = r"(?:[\w$]+|`[^`]+`|\"[^\"]+\"|'[^']+')"
 _NAME: Final = rf"(?P<table>{_PART}(?:\.{_PART})*)"

@@ -11,8 +11,8 @@ from typing import Final
 
 from sqlglot import exp
 
-from sql_generator.guard.catalogs import DEFAULT_SCHEMAS, readable_when_unrestricted
-from sql_generator.guard.verdict import Dialect, Refusal
+from sql_guard.catalogs import DEFAULT_SCHEMAS, readable_when_unrestricted
+from sql_guard.verdict import Dialect, Refusal
 
 _PATH_LIKE: Final = re.compile(r"[/\\*?\[\]:]")
 _FILE_EXTENSION: Final = re.compile(

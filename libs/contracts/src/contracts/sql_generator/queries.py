@@ -1,0 +1,115 @@
+"""Queries: a question, the SQL that answers it, and what came of it."""
+
+from typing import Annotated, Literal, TypeAlias
+from uuid import UUID
+
+from pydantic import Field, JsonValue
+
+from contracts.base import Message, Text
+from contracts.methods import Method
+from contracts.sql_generator.data_sources import SourceKind
+from contracts.sql_generator.rules import RuleType
+from contracts.sql_generator.service import SERVICE
+
+Intent: TypeAlias = Literal["select", "aggregate", "join", "filter", "group_by"]
+QueryStatus: TypeAlias = Literal["generated", "executed", "refused", "abstained", "failed"]
+Trust: TypeAlias = Literal["candidate", "verified", "deprecated", "stale"]
+Question: TypeAlias = Annotated[Text, Field(min_length=1, max_length=1_000)]
+
+
+class Generate(Message):
+    """Answer a question with SQL, under an id the caller minted."""
+
+    query_id: UUID
+    question: Question
+    data_source_id: UUID | None = Field(default=None, description="May be absent while the user has just one source")
+    conversation_id: UUID | None = None
+    execute: bool = False
+
+
+class UsedMemory(Message):
+    """A memory that was shown to the model."""
+
+    memory_id: UUID
+    content: str
+    similarity_score: float | None
+
+
+class UsedRule(Message):
+    """A rule that applied, and what it did."""
+
+    rule_id: UUID
+    rule_name: str
+    rule_type: RuleType
+    effect: str
+
+
+class UsedPattern(Message):
+    """A past query that was shown to the model or reused."""
+
+    pattern_id: UUID
+    question: str
+    sql: str
+    trust: Trust
+
+
+class ResultColumn(Message):
+    """A column of a result."""
+
+    name: str
+    type: str
+
+
+class QueryResult(Message):
+    """The rows, and every cap that was reached."""
+
+    columns: tuple[ResultColumn, ...]
+    rows: tuple[tuple[JsonValue, ...], ...]
+    row_count: int
+    truncated: bool = False
+    truncated_by: Literal["rows", "bytes"] | None = None
+    elapsed_ms: float
+
+
+class Answer(Message):
+    """The SQL for a question, what shaped it, and its result when it was run."""
+
+    query_id: UUID
+    question: str
+    data_source_id: UUID
+    conversation_id: UUID | None
+    status: QueryStatus
+    sql: str | None
+    explanation: str
+    intent: Intent | None
+    confidence: float
+    model: str
+    memories: tuple[UsedMemory, ...] = ()
+    rules: tuple[UsedRule, ...] = ()
+    patterns: tuple[UsedPattern, ...] = ()
+    repairs: int = Field(default=0, description="How many times the model was shown an error and tried again")
+    reason: str | None = Field(default=None, description="Why it was refused, abstained from or failed")
+    degraded: tuple[str, ...] = Field(default=(), description="The parts of the context that were missing")
+    result: QueryResult | None = None
+
+
+class QueryRef(Message):
+    """Names a query."""
+
+    query_id: UUID
+
+
+class QueryRecord(Message):
+    """A query as it is kept, for services that learn from it."""
+
+    query_id: UUID
+    data_source_id: UUID
+    dialect: SourceKind
+    question: str
+    sql: str | None
+    status: QueryStatus
+
+
+GENERATE = Method(SERVICE, "generate", Generate, Answer)
+EXECUTE = Method(SERVICE, "execute", QueryRef, Answer)
+GET_QUERY = Method(SERVICE, "get_query", QueryRef, QueryRecord)

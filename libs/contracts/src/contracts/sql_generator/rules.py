@@ -1,0 +1,56 @@
+"""Rules: what a user wants of every statement."""
+
+from typing import Annotated, Literal, TypeAlias
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.base import Cursor, JsonObject, Message, Text, UtcTime
+from contracts.methods import Method
+from contracts.sql_generator.service import SERVICE
+
+RuleType: TypeAlias = Literal["preference", "constraint", "transformation", "validation"]
+RuleStatus: TypeAlias = Literal["proposed", "active", "retired"]
+RuleOrigin: TypeAlias = Literal["user", "memory", "learned"]
+
+
+class NewRule(Message):
+    """A rule that shapes the SQL written for this user."""
+
+    rule_id: UUID
+    rule_name: Annotated[Text, Field(min_length=1, max_length=255)]
+    rule_type: RuleType
+    rule_content: Annotated[Text, Field(min_length=1, max_length=10_000)]
+    data_source_id: UUID | None = None
+    conditions: JsonObject = Field(default_factory=dict)
+    priority: Annotated[int, Field(ge=0, le=1_000)] = 100
+
+
+class Rule(NewRule):
+    """A rule as it is kept."""
+
+    status: RuleStatus
+    origin: RuleOrigin
+    application_count: int
+    last_applied_at: UtcTime | None
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+class ListRules(Message):
+    """A page of rules, the highest priority first."""
+
+    data_source_id: UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    cursor: Cursor | None = None
+
+
+class Rules(Message):
+    """A page of rules."""
+
+    rules: tuple[Rule, ...]
+    next_cursor: Cursor | None = None
+
+
+CREATE_RULE = Method(SERVICE, "create_rule", NewRule, Rule)
+LIST_RULES = Method(SERVICE, "list_rules", ListRules, Rules)

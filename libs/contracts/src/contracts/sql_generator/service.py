@@ -1,0 +1,3 @@
+"""The service that answers."""
+
+SERVICE = "sql-generator"
