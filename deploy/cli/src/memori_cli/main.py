@@ -3,7 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,10 +16,15 @@ embeddings = typer.Typer(no_args_is_help=True, help="Embeddings: which models th
 app.add_typer(embeddings, name="embeddings")
 evaluation = typer.Typer(help="Evaluations: how well the system does, on your data.")
 app.add_typer(evaluation, name="eval")
+guard = typer.Typer(help="The guard: which SQL statements only read.")
+app.add_typer(guard, name="guard")
 
 Home = Annotated[Path, typer.Option(envvar="MEMORI_HOME", help="Where the embedded installation keeps its data.")]
 NatsUrl = Annotated[str, typer.Option(envvar="NATS_URL")]
 NatsPassword = Annotated[str | None, typer.Option(envvar="NATS_MIGRATOR_PASSWORD", help="Of the user `migrator`.")]
+
+# The names of `sql_guard.Dialect`, which is not imported for `--help`.
+Dialect = Literal["postgres", "mysql", "sqlite", "duckdb"]
 
 # Each command imports what it needs: `memori --help` must not wait for database drivers.
 
@@ -213,3 +218,42 @@ def eval_recall(
     )
     output = Output(as_json=as_json, plots=plot, name=name)
     raise typer.Exit(run(files, home=home, url=url, options=options, output=output))
+
+
+@guard.callback(no_args_is_help=True)
+def guard_group() -> None:
+    # With a callback the only command keeps its name.
+    pass
+
+
+@guard.command("check")
+def guard_check(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE.json",
+            help='A JSON list of statements, each a string or an object with "sql" and perhaps "dialect"; - reads '
+            "standard input.",
+        ),
+    ],
+    dialect: Annotated[
+        Dialect | None,
+        typer.Option(
+            help="Judge the statements of this dialect, and those that state none as of it; those that state another "
+            "are left out. Without it each is judged as what it states."
+        ),
+    ] = None,
+) -> None:
+    """Judge SQL statements without running them: prints a line of JSON for each, {sql, allowed, reason}, in order.
+
+    A summary goes to standard error.
+    Exit status 0: all were judged, whatever the verdicts.
+    Exit status 2: the file is not as it should be, and nothing was judged.
+    """
+    from memori_cli.guard import StatementsError, run  # noqa: PLC0415
+
+    try:
+        run(file, dialect)
+    except StatementsError as error:
+        typer.echo(f"memori guard check: {error}", err=True)
+        raise typer.Exit(2) from None
