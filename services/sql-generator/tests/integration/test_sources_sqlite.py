@@ -191,6 +191,20 @@ async def test_the_loop_stays_free_while_a_statement_runs(source: Source) -> Non
     assert longest < 0.5
 
 
+@pytest.mark.parametrize(
+    ("sql", "scanned"),
+    [
+        ("SELECT count(*) FROM orders", ("orders",)),
+        ("SELECT amount FROM orders AS o WHERE o.amount > 1", ("o",)),
+        ("SELECT amount FROM orders WHERE id = 1", ()),
+        ("SELECT o.id FROM orders AS o JOIN customers AS c ON c.id = o.customer_id", ("o",)),
+        ("SELECT 1", ("CONSTANT",)),
+    ],
+)
+async def test_explain_names_what_is_read_as_a_whole(source: Source, sql: str, scanned: tuple[str, ...]) -> None:
+    assert await source.explain(sql, SHORT) == scanned
+
+
 async def test_explain_finds_errors_without_running(source: Source) -> None:
     await source.explain("SELECT count(*) FROM orders", SHORT)
     await source.explain(UNINTERRUPTIBLE, SHORT)

@@ -82,8 +82,12 @@ class Source(Protocol):
     async def execute(self, sql: str, limits: Limits) -> QueryResult:
         """Run one statement and return its rows up to the limits. Raises `StatementFailed`, `StatementTimedOut`."""
 
-    async def explain(self, sql: str, limits: Limits) -> None:
-        """Have the engine check one statement without running it. Raises `StatementFailed`, `StatementTimedOut`."""
+    async def explain(self, sql: str, limits: Limits) -> tuple[str, ...]:
+        """Have the engine check one statement without running it.
+
+        Returns the relations that it would read as a whole, by the alias they have in the statement if any: as far as
+        the engine says. Raises `StatementFailed`, `StatementTimedOut`.
+        """
 
     async def role_warnings(self) -> tuple[str, ...]:
         """What the login could do beyond reading, each a sentence of advice; empty when it is as it should be."""

@@ -1,11 +1,13 @@
 """PostgreSQL 13 and later as a source."""
 
+import json
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import asyncpg
+from asyncpg import exceptions as pg
 from pydantic import JsonValue
 
 from contracts.sql_generator import DatabaseSchema, QueryResult, ResultColumn
@@ -74,11 +76,17 @@ class PostgresSource:
             elapsed_ms=(time.perf_counter() - started) * 1_000,
         )
 
-    async def explain(self, sql: str, limits: Limits) -> None:
-        # Parse analysis finds unknown tables, columns, functions and wrong types. An EXPLAIN put before the text would
-        # find little more, and `EXPLAIN ` before a text that goes on with `ANALYZE` would run it.
+    async def explain(self, sql: str, limits: Limits) -> tuple[str, ...]:
         async with self._connector.session(seconds=limits.seconds) as (connection, _):
+            # Parse analysis finds unknown tables, columns, functions and wrong types.
             await _prepared(connection, sql)
+            try:
+                # With its options in parentheses, a text that goes on with ANALYZE is an error instead of a run.
+                plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON, COSTS FALSE) {sql}")
+            except pg.PostgresError:
+                # The statement is a look at a plan or a setting itself.
+                return ()
+        return tuple(dict.fromkeys(_full_scans(json.loads(plan)[0]["Plan"])))
 
     async def role_warnings(self) -> tuple[str, ...]:
         try:
@@ -127,6 +135,13 @@ async def _fetch(statement: Any, meter: ByteMeter, result: CappedRows) -> None:
             return
         # A row's JSON can be far smaller than what was sent (binary is cut), so both sizes bound the next slice.
         size = max(1, min(result.expected_more(), SLICE_BYTES * total_rows // max(1, total_bytes)))
+
+
+def _full_scans(node: Mapping[str, Any]) -> Iterator[str]:
+    if node["Node Type"] == "Seq Scan":
+        yield node["Alias"]
+    for child in node.get("Plans", ()):
+        yield from _full_scans(child)
 
 
 def _sql_name(kind: asyncpg.Type) -> str:

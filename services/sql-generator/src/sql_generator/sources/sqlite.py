@@ -77,8 +77,8 @@ class SqliteSource:
             elapsed_ms=(time.perf_counter() - started) * 1_000,
         )
 
-    async def explain(self, sql: str, limits: Limits) -> None:
-        await self._run("explain", limits, sql)
+    async def explain(self, sql: str, limits: Limits) -> tuple[str, ...]:
+        return tuple((await self._run("explain", limits, sql))["full_scans"])
 
     async def role_warnings(self) -> tuple[str, ...]:
         """SQLite has no roles; the file is opened read-only."""

@@ -31,7 +31,7 @@ def _answer(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
             if operation == "execute":
                 return reader.execute(request["sql"], limits)
             if operation == "explain":
-                reader.explain(request["sql"])
+                return {"full_scans": reader.full_scans(request["sql"])}
     except StatementTimedOut:
         return {"error": "timed_out"}
     except SourceUnreachable as error:

@@ -85,9 +85,11 @@ class Reader(AbstractContextManager["Reader"]):
         columns = [(name, kind or "null") for name, kind in zip(names, kinds, strict=True)]
         return {"columns": columns, "rows": result.rows, "truncated_by": result.truncated_by}
 
-    def explain(self, sql: str) -> None:
-        """Compile the statement, and let the listing of its program go unread."""
-        self._statement(f"EXPLAIN {sql}")
+    def full_scans(self, sql: str) -> list[str]:
+        """Compile the statement; the names in its plan that are read from end to end, by an index or without."""
+        # https://sqlite.org/eqp.html: "SCAN orders", "SCAN o USING INDEX …"; what is not a table's name helps nobody.
+        plan = [str(detail) for *_, detail in self._rows(self._statement(f"EXPLAIN QUERY PLAN {sql}"))]
+        return list(dict.fromkeys(detail.split()[1] for detail in plan if detail.startswith("SCAN ")))
 
     def rows(self, sql: str, *, seconds: float | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query of our own, in at most `seconds`."""
