@@ -15,6 +15,8 @@ import pytest_asyncio
 
 from memori_cli.local.nats import EmbeddedNats
 from memori_cli.local.postgres import EmbeddedPostgres
+from memori_testing.mariadb import EmbeddedMariaDB, MariaDatabase
+from memori_testing.mariadb_programs import MariaDBMissingError, find_mariadb
 from memori_testing.stack import Stack, create_stack, drop_stack, prepare_template
 
 Eventually: TypeAlias = Callable[..., Awaitable[Any]]
@@ -52,6 +54,27 @@ def postgres_database(postgres_server: EmbeddedPostgres) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     yield postgres_server.create_database(name)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(pytestconfig: pytest.Config) -> Iterator[EmbeddedMariaDB]:
+    """One MariaDB for the whole run; tests that need it are skipped where there is none and none can be fetched."""
+    with _server_folder() as folder:
+        try:
+            server = EmbeddedMariaDB(folder / "mariadb", find_mariadb(pytestconfig.rootpath / ".memori" / "mariadb"))
+            server.start()
+        except MariaDBMissingError as error:
+            pytest.skip(str(error))
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def mariadb_database(mariadb_server: EmbeddedMariaDB) -> Iterator[MariaDatabase]:
+    """A fresh, empty database of MariaDB, with a login that can do everything and one that can only read."""
+    made = mariadb_server.create_database(f"test_{next(_numbers)}")
+    yield made
+    mariadb_server.drop_database(made.name)
 
 
 @pytest.fixture(scope="session")
