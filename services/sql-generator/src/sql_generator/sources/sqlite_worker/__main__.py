@@ -23,22 +23,28 @@ def main() -> None:
 
 
 def _answer(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    operation = request["operation"]
+    introspecting = request["operation"] == "introspect"
     try:
-        with Reader(request["path"], limits.seconds, introspecting=operation == "introspect") as reader:
-            if operation == "introspect":
-                return {"tables": read_tables(reader)}
-            if operation == "execute":
-                return reader.execute(request["sql"], limits)
-            if operation == "explain":
-                return {"full_scans": reader.full_scans(request["sql"])}
+        with Reader(request["path"], limits.seconds, introspecting=introspecting) as reader:
+            return _done(reader, request, limits)
     except StatementTimedOut:
         return {"error": "timed_out"}
     except SourceUnreachable as error:
         return {"error": "unreachable", "detail": error.detail}
     except (StatementFailed, sqlite3.Error, MemoryError) as error:
         return {"error": "failed", "detail": str(error) or "out of memory"}
-    return {}
+
+
+def _done(reader: Reader, request: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    match request["operation"]:
+        case "introspect":
+            return {"tables": read_tables(reader)}
+        case "execute":
+            return reader.execute(request["sql"], limits)
+        case "explain":
+            return {"full_scans": reader.full_scans(request["sql"])}
+        case _:
+            return {}
 
 
 def _restrict_this_process(seconds: float) -> None:
