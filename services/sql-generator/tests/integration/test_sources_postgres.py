@@ -434,7 +434,9 @@ async def test_large_values_neither_fill_our_memory_nor_our_messages(source: Sou
 
 
 async def test_explain_names_what_is_read_as_a_whole(shop: asyncpg.Connection, source: Source) -> None:
-    await shop.execute("INSERT INTO orders SELECT i + 1000, 1, 'open' FROM generate_series(1, 5000) AS i; ANALYZE orders")
+    await shop.execute(
+        "INSERT INTO orders SELECT i + 1000, 1, 'open' FROM generate_series(1, 5000) AS i; ANALYZE orders"
+    )
     assert await source.explain("SELECT count(*) FROM orders AS o WHERE amount > 1", SHORT) == ("o",)
     assert await source.explain("SELECT amount FROM orders WHERE id = 7", SHORT) == ()
     union = "SELECT status FROM orders WHERE amount = 1 UNION SELECT status FROM orders AS p WHERE amount = 2"
