@@ -178,7 +178,12 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
         memory_store.FIND_UNEMBEDDED,
         memory_store.COVERAGE,
     ),
-    entity_extractor.SERVICE: (sql_generator.GET_DATA_SOURCE, sql_generator.GET_SCHEMA, sql_generator.GET_QUERY),
+    entity_extractor.SERVICE: (
+        sql_generator.GET_DATA_SOURCE,
+        sql_generator.GET_SCHEMA,
+        sql_generator.GET_QUERY,
+        sql_generator.PROPOSE_RULE,
+    ),
     sql_generator.SERVICE: (
         embedding_worker.EMBED,
         memory_store.GET_CONVERSATION,

@@ -25,6 +25,7 @@ def register(
     serve(broker, contract.DELETE_DATA_SOURCE, data_sources.delete)
     serve(broker, contract.GET_SCHEMA, data_sources.get_schema)
     serve(broker, contract.CREATE_RULE, rules.create)
+    serve(broker, contract.PROPOSE_RULE, rules.propose)
     serve(broker, contract.LIST_RULES, rules.list)
     serve(broker, contract.GENERATE, queries.generate)
     serve(broker, contract.EXECUTE, queries.execute)

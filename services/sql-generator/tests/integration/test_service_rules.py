@@ -1,13 +1,23 @@
 """Rules: made by hand, and followed from memories."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import nats
 
 from contracts.events import MemoryCreated, MemoryDeleted, MemoryUpdated, event
-from contracts.methods import MAX_MESSAGE_BYTES
-from contracts.sql_generator import CREATE_RULE, LIST_RULES, ListRules, NewRule
+from contracts.methods import MAX_MESSAGE_BYTES, Empty
+from contracts.personal_data import erase_of
+from contracts.sql_generator import (
+    CREATE_RULE,
+    LIST_RULES,
+    PROPOSE_RULE,
+    SERVICE,
+    ListRules,
+    NewRule,
+    ProposeRule,
+)
 from contracts.topology import RULES_FROM_MEMORIES
 from persistence.cursor import encode
 
@@ -15,6 +25,10 @@ from persistence.cursor import encode
 def rule(**changes):
     given = {"rule_id": uuid4(), "rule_name": "r", "rule_type": "preference", "rule_content": "short aliases"}
     return NewRule(**{**given, **changes})
+
+
+def proposal(**changes):
+    return ProposeRule(**rule(**changes).model_dump(), decided_at=datetime.now(UTC))
 
 
 async def publish(stack, *data, user="ada"):
@@ -55,6 +69,32 @@ async def test_a_rule_is_active_from_its_creation_and_created_once(service, ada)
         assert (made.status, made.origin, made.conditions) == ("active", "user", {"intent": "aggregate"})
         assert await call(CREATE_RULE, new.model_copy(update={"rule_name": "other"}), ada) == made
         assert await listed(call, ada) == (made,)
+
+
+async def test_a_learned_rule_waits_as_proposed_and_is_proposed_once(service, ada, eve):
+    new = proposal(rule_content="Exclude cancelled orders")
+    async with service() as call:
+        made = await call(PROPOSE_RULE, new, ada)
+        assert (made.status, made.origin, made.rule_id) == ("proposed", "learned", new.rule_id)
+        assert await call(PROPOSE_RULE, new, ada) == made
+        assert await call(PROPOSE_RULE, proposal(rule_content="exclude  cancelled orders."), ada) == made
+        assert await listed(call, ada) == (made,)
+        assert (await call(PROPOSE_RULE, proposal(rule_content="Exclude cancelled orders"), eve)).rule_id != new.rule_id
+
+
+async def test_equal_proposals_at_the_same_moment_become_one_rule(service, ada):
+    async with service() as call:
+        made = await asyncio.gather(*(call(PROPOSE_RULE, proposal(), ada) for _ in range(5)))
+        assert len({one.rule_id for one in made}) == 1
+        assert len(await listed(call, ada)) == 1
+
+
+async def test_what_was_learned_before_an_erasure_is_not_proposed_after_it(service, ada):
+    async with service() as call:
+        before = proposal()
+        await call(erase_of(SERVICE), Empty(), ada)
+        assert (await call.problem(PROPOSE_RULE, before, ada)).type == "conflict"
+        assert await listed(call, ada) == ()
 
 
 async def test_rules_are_paged_by_priority(service, ada):

@@ -37,6 +37,16 @@ class Rule(NewRule):
     updated_at: UtcTime
 
 
+class ProposeRule(NewRule):
+    """A rule that a service read out of what a user said: kept as proposed until the user confirms it.
+
+    A proposal that says what a rule of this user says already, one that was retired included, is answered with that
+    rule.
+    """
+
+    decided_at: UtcTime = Field(description="When it was learned: nothing is kept of a user erased since")
+
+
 class ListRules(Message):
     """A page of rules, the highest priority first."""
 
@@ -53,4 +63,5 @@ class Rules(Message):
 
 
 CREATE_RULE = Method(SERVICE, "create_rule", NewRule, Rule)
+PROPOSE_RULE = Method(SERVICE, "propose_rule", ProposeRule, Rule)
 LIST_RULES = Method(SERVICE, "list_rules", ListRules, Rules)

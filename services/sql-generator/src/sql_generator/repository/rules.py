@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts.identity import Identity
 from contracts.memory_store import MemoryContent
-from contracts.sql_generator import NewRule, Rule
+from contracts.sql_generator import NewRule, Rule, RuleOrigin, RuleStatus
 from persistence import Transaction
 from sql_generator.domain.rules import rule_name_of, rule_type_of
 from sql_generator.tables import rules as table
@@ -19,17 +19,25 @@ _COLUMNS = [column for column in table.c if column.name not in {"tenant_id", "us
 _DEFAULT_PRIORITY = 100
 
 
-async def add(transaction: Transaction, owner: Identity, new: NewRule, now: datetime) -> Rule | None:
-    """The active rule of the user's own making, or None when the id exists already."""
+async def add(
+    transaction: Transaction,
+    owner: Identity,
+    new: NewRule,
+    now: datetime,
+    *,
+    status: RuleStatus = "active",
+    origin: RuleOrigin = "user",
+) -> Rule | None:
+    """The new rule, or None when the id exists already."""
     statement = (
         insert(table)
         .values(
             tenant_id=owner.tenant_id,
             user_id=owner.user_id,
-            **new.model_dump(exclude={"conditions"}),
+            **new.model_dump(include=NewRule.model_fields.keys() - {"conditions"}),
             conditions=new.model_dump(mode="json")["conditions"],
-            status="active",
-            origin="user",
+            status=status,
+            origin=origin,
             application_count=0,
             created_at=now,
             updated_at=now,
@@ -44,6 +52,22 @@ async def add(transaction: Transaction, owner: Identity, new: NewRule, now: date
 async def find(transaction: Transaction, owner: Identity, rule_id: UUID) -> Rule | None:
     """The rule, or None when this user has none of that id."""
     row = (await transaction.execute(select(*_COLUMNS).where(_owned(owner), table.c.rule_id == rule_id))).one_or_none()
+    return _rule(row) if row else None
+
+
+async def saying(transaction: Transaction, owner: Identity, new: NewRule) -> Rule | None:
+    """The oldest rule that says the same of the same data source, whatever its status; case and layout aside."""
+    statement = (
+        select(*_COLUMNS)
+        .where(
+            _owned(owner),
+            table.c.data_source_id.is_not_distinct_from(new.data_source_id),
+            _plain(table.c.rule_content) == _plain(literal(new.rule_content)),
+        )
+        .order_by(table.c.created_at, table.c.rule_id)
+        .limit(1)
+    )
+    row = (await transaction.execute(statement)).one_or_none()
     return _rule(row) if row else None
 
 
@@ -91,9 +115,9 @@ async def count_applications(
     )
 
 
-async def lock_memory_rules(transaction: Transaction, owner: Identity) -> None:
-    """Have the rules that come from this user's memories changed by one transaction at a time."""
-    key = func.hashtextextended(f"rules from memories:{owner.tenant_id}:{owner.user_id}", 0)
+async def lock(transaction: Transaction, owner: Identity) -> None:
+    """Have the rules that this user did not make, those learned and from memories, changed by one at a time."""
+    key = func.hashtextextended(f"rules:{owner.tenant_id}:{owner.user_id}", 0)
     await transaction.execute(select(func.pg_advisory_xact_lock(key)))
 
 
@@ -140,6 +164,10 @@ def _owned(owner: Identity) -> ColumnElement[bool]:
 
 def _holds_for(data_source_id: UUID) -> ColumnElement[bool]:
     return or_(table.c.data_source_id.is_(None), table.c.data_source_id == data_source_id)
+
+
+def _plain(content: ColumnElement[str]) -> ColumnElement[str]:
+    return func.lower(func.btrim(func.regexp_replace(content, r"[\s.!]+", " ", "g")))
 
 
 def _rule(row: Row[Any]) -> Rule:

@@ -8,7 +8,7 @@ from uuid import UUID
 from contracts.events import Event, MemoryEventData
 from contracts.identity import Identity, service_identity
 from contracts.memory_store import FETCH_CONTENTS, FetchContents, MemoryContent, OwnedMemory
-from contracts.sql_generator import ListRules, NewRule, Rule, Rules
+from contracts.sql_generator import ListRules, NewRule, ProposeRule, Rule, Rules
 from messaging import RetryLater, RpcClient, paging
 from persistence import Database, cursor
 from persistence.cursor import CursorError
@@ -43,6 +43,29 @@ class RuleUseCases:
                 raise conflict("the rule was deleted at the same moment")
             return paging.must_fit_a_page(created)
 
+    async def propose(self, request: ProposeRule, owner: Identity) -> Rule:
+        """The rule that waits for confirmation, or the one that has this id or says the same already.
+
+        Raises:
+            ProblemError: the user was erased since the rule was learned, or the data source is gone.
+        """
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await self._erasures.hold(transaction, owner, request.decided_at):
+                raise erased()
+            await rules.lock(transaction, owner)
+            source_id = request.data_source_id
+            if source_id is not None and not await data_sources.hold(transaction, owner, source_id):
+                raise not_found("data_source_id", "data source")
+            known = await rules.find(transaction, owner, request.rule_id)
+            known = known or await rules.saying(transaction, owner, request)
+            if known is not None:
+                return known
+            added = await rules.add(transaction, owner, request, datetime.now(UTC), status="proposed", origin="learned")
+            added = added or await rules.find(transaction, owner, request.rule_id)
+            if added is None:
+                raise conflict("the rule was deleted at the same moment")
+            return paging.must_fit_a_page(added)
+
     async def list(self, request: ListRules, owner: Identity) -> Rules:
         """A page, the highest priority first; for a data source those that hold for it, and so those for any."""
         try:
@@ -75,7 +98,7 @@ class RuleUseCases:
                 if not await self._erasures.hold(transaction, owner, min(times.values())):
                     raise RetryLater("the user was erased meanwhile", delay=0)
                 # Fetched under the lock: whoever comes later has read later, so a deleted memory's rule stays deleted.
-                await rules.lock_memory_rules(transaction, owner)
+                await rules.lock(transaction, owner)
                 contents = await self._contents(owner, list(times))
                 current = [each for each in contents if each.memory_type == "rule" and not each.is_archived]
                 gone = times.keys() - {content.memory_id for content in current}
