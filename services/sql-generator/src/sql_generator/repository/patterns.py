@@ -29,7 +29,7 @@ from sql_generator.domain.patterns import Candidate
 from sql_generator.tables import Vector
 from sql_generator.tables import query_patterns as table
 
-_CANDIDATES = 200
+_CANDIDATES = 100
 
 
 @dataclass(frozen=True, slots=True)

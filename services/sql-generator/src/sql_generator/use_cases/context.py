@@ -126,7 +126,7 @@ class ContextGatherer:
     ) -> tuple[Example, ...]:
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             found = await patterns.candidates(transaction, owner, data_source_id, embedding)
-        return examples_for(question, found)
+        return await asyncio.to_thread(examples_for, question, found)
 
     async def _part(self, name: str, reply: Awaitable[ReplyT]) -> ReplyT | None:
         try:

@@ -73,7 +73,7 @@ class Reuse:
 
     def paraphrase(self, examples: Sequence[Example]) -> Reused | None:
         """The answer to a question that asks for the same in other words."""
-        for example in sorted(self._usable(examples), key=lambda example: -example.similarity):
+        for example in self._usable(examples):
             tree = self._parsed(example.sql) if example.similarity >= PARAPHRASE_SIMILARITY else None
             if tree is not None and ask_the_same(self._items, self._linked(example.question), _names_in(tree)):
                 return Reused(example, example.sql, "paraphrase")
@@ -94,7 +94,7 @@ class Reuse:
     def _usable(self, examples: Iterable[Example]) -> list[Example]:
         usable = [example for example in examples if example.trust in {"verified", "candidate"}]
         current = [example for example in usable if not self._outdated(example)]
-        return sorted(current, key=lambda example: (example.trust != "verified", -example.similarity))
+        return sorted(current, key=lambda example: example.trust != "verified")
 
     def _outdated(self, example: Example) -> bool:
         """Whether the SQL fixed a date for what the question says relative to the day it was asked."""
