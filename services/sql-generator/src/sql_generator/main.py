@@ -1,7 +1,7 @@
 """The composition root of sql-generator."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -23,9 +23,12 @@ from persistence.sealing import SecretBox
 from runtime import background, health_app, serve
 from sql_generator import consumers, rpc
 from sql_generator.connections import Connections
+from sql_generator.generation.breaker import BreakingModel
+from sql_generator.generation.chain import ModelChain
 from sql_generator.generation.factory import create_model
+from sql_generator.generation.model import SqlModel
 from sql_generator.observed_model import ObservedModel
-from sql_generator.settings import SqlGeneratorSettings
+from sql_generator.settings import Provider, SqlGeneratorSettings
 from sql_generator.sources import Limits
 from sql_generator.sources.connect import ConnectPolicy
 from sql_generator.tables import outbox as outbox_table
@@ -41,7 +44,8 @@ from sql_generator.use_cases.writing import Writer
 @asynccontextmanager
 async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, Check]]:
     """The service at work; yields its readiness checks."""
-    model = _model(settings)
+    observed = [_observed(settings, provider, name) for provider, name in settings.llm_chain]
+    model = _model(settings, observed)
     database = Database(
         settings.database_url.get_secret_value(),
         application=SERVICE,
@@ -75,7 +79,9 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
             max_memories=settings.memory_max_context_memories,
             recall=settings.memori_enabled,
         ),
-        Writer(model, _limits(settings)),
+        Writer(_limits(settings)),
+        model,
+        settings.prices,
         Recorder(database, outbox, erasures) if settings.memori_enabled else None,
     )
     rpc.register(broker, data_sources=data_sources, rules=rules, queries=queries, personal=personal)
@@ -89,8 +95,8 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         "erasures": erased.ping,
     }
     # A model that is away makes answers worse, not the service unready: everything else goes on working.
-    serve_health(broker, SERVICE, {**checks, "llm": model.ping})
-    warming = asyncio.create_task(model.warm())
+    serve_health(broker, SERVICE, {**checks, "llm": observed[0].ping})
+    warming = asyncio.create_task(observed[0].warm())
     try:
         await start(broker)
         async with background(relay.run(), memories.run(), erased.run()):
@@ -104,17 +110,22 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         await worker.close()
 
 
-def _model(settings: SqlGeneratorSettings) -> ObservedModel:
+def _observed(settings: SqlGeneratorSettings, provider: Provider, name: str | None) -> ObservedModel:
     return ObservedModel(
         create_model(
-            settings.llm_provider,
-            model=settings.memori_llm_model,
-            api_key=settings.llm_api_key,
-            base_url=settings.llm_base_url,
+            provider,
+            model=name,
+            api_key=settings.api_key_of(provider),
+            base_url=settings.base_url_of(provider),
             max_tokens=settings.memori_llm_max_tokens,
             timeout=settings.memori_llm_timeout_seconds,
         )
     )
+
+
+def _model(settings: SqlGeneratorSettings, models: Sequence[SqlModel]) -> ModelChain:
+    failures, seconds = settings.memori_llm_breaker_failures, settings.memori_llm_breaker_seconds
+    return ModelChain([BreakingModel(model, failures=failures, seconds=seconds) for model in models])
 
 
 def _policy(settings: SqlGeneratorSettings) -> ConnectPolicy:

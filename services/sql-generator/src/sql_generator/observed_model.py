@@ -11,6 +11,7 @@ from sql_generator.generation.model import (
     ModelAnswerInvalid,
     ModelUnavailable,
     SqlModel,
+    Tokens,
 )
 
 ERRORS = Counter("memori_llm_errors_total", "Calls of the language model that failed", ("kind",))
@@ -44,13 +45,13 @@ class ObservedModel:
             ERRORS.labels("unavailable").inc()
             self._failed_at = time.monotonic()
             raise
-        except ModelAnswerInvalid:
+        except ModelAnswerInvalid as error:
             ERRORS.labels("invalid").inc()
             self._failed_at = None
+            _count(error.tokens)
             raise
         self._failed_at = None
-        TOKENS.labels("input").inc(draft.input_tokens)
-        TOKENS.labels("output").inc(draft.output_tokens)
+        _count(draft.tokens)
         return draft
 
     async def close(self) -> None:
@@ -62,3 +63,8 @@ class ObservedModel:
         await asyncio.sleep(0)
         if self._failed_at is not None and time.monotonic() - self._failed_at < _REMEMBERED_SECONDS:
             raise ModelUnavailable("the model did not answer the last question")
+
+
+def _count(tokens: Tokens) -> None:
+    for direction in ("input", "output", "cache_read", "cache_write"):
+        TOKENS.labels(direction).inc(getattr(tokens, direction))

@@ -1,12 +1,13 @@
 """The settings of sql-generator."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from runtime import DatabaseSettings
+from sql_generator.domain.prices import KNOWN_PRICES, Price
 
 Provider = Literal["anthropic", "openai", "offline"]
 
@@ -18,6 +19,13 @@ class SqlGeneratorSettings(DatabaseSettings):
     memori_llm_model: str | None = None
     memori_llm_max_tokens: int = Field(default=2_048, ge=64, le=64_000)
     memori_llm_timeout_seconds: float = Field(default=40.0, gt=0, le=600)
+    memori_llm_fallback_provider: Annotated[tuple[Provider, ...], NoDecode] = ()
+    memori_llm_fallback_model: str | None = None
+    memori_llm_breaker_failures: int = Field(default=3, ge=1, le=100)
+    memori_llm_breaker_seconds: float = Field(default=30.0, gt=0, le=3_600)
+    memori_llm_prices: dict[str, Price] = Field(
+        default_factory=dict, description="US dollars for a million tokens, by the model's name as answers give it"
+    )
     anthropic_api_key: SecretStr | None = None
     anthropic_base_url: str | None = None
     openai_api_key: SecretStr | None = None
@@ -33,11 +41,17 @@ class SqlGeneratorSettings(DatabaseSettings):
     query_max_bytes: int = Field(default=256 * 1024, ge=1_024, le=384 * 1024)
     memory_max_context_memories: int = Field(default=10, ge=1, le=10)
 
-    @field_validator("data_source_hosts", mode="before")
+    @field_validator("data_source_hosts", "memori_llm_fallback_provider", mode="before")
     @classmethod
     def _separated(cls, value: object) -> object:
         """`*.example.com, 10.0.0.0/8` as in an environment variable."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_fallback_model(self) -> Self:
+        if sum(provider != "offline" for provider in self.memori_llm_fallback_provider) > 1:
+            raise ValueError("MEMORI_LLM_FALLBACK_PROVIDER may name one provider besides offline: it has one model")
+        return self
 
     @property
     def llm_provider(self) -> Provider:
@@ -45,17 +59,26 @@ class SqlGeneratorSettings(DatabaseSettings):
         return self.memori_llm_provider or ("anthropic" if _given(self.anthropic_api_key) else "offline")
 
     @property
-    def llm_api_key(self) -> SecretStr | None:
-        """The key of that provider."""
-        keys = {"anthropic": self.anthropic_api_key, "openai": self.openai_api_key, "offline": None}
-        key = keys[self.llm_provider]
-        return key if _given(key) else None
+    def llm_chain(self) -> tuple[tuple[Provider, str | None], ...]:
+        """The providers to ask, each when those before it are away, with the models to ask them for."""
+        fallbacks = ((provider, self.memori_llm_fallback_model) for provider in self.memori_llm_fallback_provider)
+        return (self.llm_provider, self.memori_llm_model), *fallbacks
 
     @property
-    def llm_base_url(self) -> str | None:
-        """Where that provider is, when it is not where its SDK expects it."""
+    def prices(self) -> dict[str, Price]:
+        """The prices of models that are known or were set."""
+        return {**KNOWN_PRICES, **self.memori_llm_prices}
+
+    def api_key_of(self, provider: Provider) -> SecretStr | None:
+        """The key of a provider."""
+        keys = {"anthropic": self.anthropic_api_key, "openai": self.openai_api_key, "offline": None}
+        key = keys[provider]
+        return key if _given(key) else None
+
+    def base_url_of(self, provider: Provider) -> str | None:
+        """Where a provider is, when it is not where its SDK expects it."""
         urls = {"anthropic": self.anthropic_base_url, "openai": self.openai_base_url, "offline": None}
-        return urls[self.llm_provider] or None
+        return urls[provider] or None
 
 
 def _given(secret: SecretStr | None) -> bool:

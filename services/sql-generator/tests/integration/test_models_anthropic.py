@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from contracts.sql_generator import Column, DatabaseSchema, Table
 from memori_testing.model_server import ModelServer, Status, ToolCall
 from sql_generator.generation.anthropic import AnthropicModel
-from sql_generator.generation.model import GenerationContext, ModelAnswerInvalid, RuleText
+from sql_generator.generation.model import GenerationContext, ModelAnswerInvalid, RuleText, Tokens
 from sql_generator.generation.prompt import prompt
 
 # The default model is one that the SDK warns about; it is the default all the same.
@@ -111,7 +111,7 @@ async def test_no_sampling_parameter_is_sent_since_this_version_of_the_api_refus
     assert server.requests[0].body.keys().isdisjoint({"temperature", "top_p", "top_k"})
 
 
-async def test_cached_tokens_count_as_input_tokens(server, model):
+async def test_tokens_of_the_cache_are_told_apart(server, model):
     usage = {
         "input_tokens": 10,
         "cache_creation_input_tokens": 300,
@@ -122,7 +122,7 @@ async def test_cached_tokens_count_as_input_tokens(server, model):
 
     draft = await model.draft(context())
 
-    assert (draft.input_tokens, draft.output_tokens) == (2_310, 5)
+    assert draft.tokens == Tokens(input=10, output=5, cache_read=2_000, cache_write=300)
 
 
 async def test_text_and_thinking_before_the_tool_call_are_passed_over(server, model):

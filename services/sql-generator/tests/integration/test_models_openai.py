@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from contracts.sql_generator import Column, DatabaseSchema, Table
 from memori_testing.model_server import ModelServer, Status, Text, ToolCall
-from sql_generator.generation.model import GenerationContext, ModelAnswerInvalid, ModelUnavailable
+from sql_generator.generation.model import GenerationContext, ModelAnswerInvalid, ModelUnavailable, Tokens
 from sql_generator.generation.openai import OpenAIModel
 from sql_generator.generation.prompt import prompt
 
@@ -120,7 +120,7 @@ async def test_arguments_sent_as_an_object_are_read_like_their_text(server, mode
     draft = await model.draft(CONTEXT)
 
     assert draft.sql == "SELECT 1"
-    assert (draft.input_tokens, draft.output_tokens) == (0, 0)
+    assert draft.tokens == Tokens()
 
 
 @pytest.mark.parametrize(

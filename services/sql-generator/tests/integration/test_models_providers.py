@@ -82,7 +82,7 @@ async def test_a_tool_call_becomes_a_draft_with_its_references_and_tokens(server
     assert draft.confidence == 0.9
     assert draft.used_memories == (CONTEXT.memories[0].memory_id,)
     assert draft.used_rules == (CONTEXT.rules[0].rule_id,)
-    assert (draft.input_tokens, draft.output_tokens) == (321, 45)
+    assert (draft.tokens.input, draft.tokens.output) == (321, 45)
 
 
 async def test_an_abstention_is_a_draft_without_sql(server, build):
@@ -91,7 +91,7 @@ async def test_an_abstention_is_a_draft_without_sql(server, build):
     draft = await (await build()).draft(CONTEXT)
 
     assert draft.sql is None
-    assert draft.explanation == "Orders of which year?"
+    assert draft.clarifying_question == "Orders of which year?"
 
 
 async def test_a_failed_attempt_and_its_error_reach_the_model(server, build):

@@ -32,8 +32,8 @@ async def test_a_statement_is_stopped_at_the_deadline_of_the_question(shop):
     source = open_source("sqlite", str(shop), policy=ConnectPolicy())
     started = time.monotonic()
     deadline = asyncio.get_running_loop().time() + 1.0
-    writer = Writer(Says(ENDLESS), Limits(seconds=20))
-    written = await writer.write(context, source, execute=True, deadline=deadline)
+    writer = Writer(Limits(seconds=20))
+    written = await writer.write(Says(ENDLESS), context, source, execute=True, deadline=deadline)
     assert time.monotonic() - started < 5
     assert written.status == "failed"
     assert "was stopped" in written.reason

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from sql_generator.generation.answer import parse_arguments, to_draft, tool_parameters
-from sql_generator.generation.model import ModelAnswerInvalid
+from sql_generator.generation.model import ModelAnswerInvalid, Tokens
 from sql_generator.generation.provider import retry_after
 
 ANSWER = {"sql": "SELECT 1", "explanation": "One.", "intent": "select", "confidence": 0.9}
@@ -16,7 +16,7 @@ ANSWER = {"sql": "SELECT 1", "explanation": "One.", "intent": "select", "confide
 
 def draft(references=None, **changes):
     answer = parse_arguments({**ANSWER, **changes})
-    return to_draft(answer, references or {}, input_tokens=1, output_tokens=2)
+    return to_draft(answer, references or {}, Tokens(1, 2))
 
 
 def test_the_tool_asks_for_the_fields_of_an_answer_and_requires_the_four_that_matter():
@@ -48,12 +48,16 @@ def test_short_ids_become_the_ids_they_stand_for_once_each_and_unknown_ones_are_
 
 
 @pytest.mark.parametrize("sql", [None, "", "  \n"])
-def test_without_sql_the_clarifying_question_is_the_explanation(sql):
+def test_without_sql_there_is_a_clarifying_question(sql):
     answered = draft(sql=sql, clarifying_question="Which year?")
 
     assert answered.sql is None
     assert answered.intent is None
-    assert answered.explanation == "Which year?"
+    assert (answered.explanation, answered.clarifying_question) == ("One.", "Which year?")
+
+
+def test_with_sql_nothing_is_asked_back():
+    assert draft(clarifying_question="Which year?").clarifying_question is None
 
 
 def test_without_sql_and_without_a_question_the_explanation_stands():

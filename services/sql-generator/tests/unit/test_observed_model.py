@@ -1,6 +1,6 @@
 import pytest
 
-from sql_generator.generation.model import Draft, ModelAnswerInvalid, ModelUnavailable
+from sql_generator.generation.model import Draft, ModelAnswerInvalid, ModelUnavailable, Tokens
 from sql_generator.observed_model import TOKENS, ObservedModel
 
 
@@ -23,7 +23,7 @@ class Scripted:
         self.closed = True
 
 
-DRAFT = Draft(sql="SELECT 1", explanation="", intent="select", confidence=1.0, input_tokens=7, output_tokens=3)
+DRAFT = Draft(sql="SELECT 1", explanation="", intent="select", confidence=1.0, tokens=Tokens(7, 3))
 
 
 async def test_a_failure_shows_in_the_health_until_an_answer_comes():

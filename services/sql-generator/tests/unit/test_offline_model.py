@@ -4,7 +4,7 @@ import pytest
 
 from contracts.entity_extractor import KnownJoin, QuestionContext
 from contracts.sql_generator import Column, DatabaseSchema, ForeignKey, Table
-from sql_generator.generation.model import Attempt, GenerationContext
+from sql_generator.generation.model import Attempt, GenerationContext, Tokens
 from sql_generator.generation.offline import OfflineModel
 
 
@@ -15,7 +15,7 @@ async def test_it_drafts_as_the_port_asks(shop):
 
     assert model.name == "offline"
     assert draft.sql == "SELECT COUNT(*) AS number_of_orders FROM orders"
-    assert draft.input_tokens == draft.output_tokens == 0
+    assert draft.tokens == Tokens()
 
 
 @pytest.mark.parametrize(

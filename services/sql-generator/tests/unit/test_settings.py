@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from sql_generator.generation.model import Tokens
 from sql_generator.settings import SqlGeneratorSettings
 
 REQUIRED = {"database_url": "postgresql://a", "database_worker_url": "postgresql://b", "secret_key": "s" * 32}
@@ -27,18 +28,42 @@ def settings(**given):
 def test_without_a_key_the_model_is_offline():
     assert settings().llm_provider == "offline"
     assert settings(anthropic_api_key="").llm_provider == "offline"
-    assert settings().llm_api_key is None
+    assert settings().api_key_of("anthropic") is None
 
 
 def test_with_a_key_the_model_is_anthropics_unless_another_is_named():
     keyed = settings(anthropic_api_key="a", anthropic_base_url="http://here", openai_api_key="o")
-    assert (keyed.llm_provider, keyed.llm_base_url) == ("anthropic", "http://here")
-    assert keyed.llm_api_key is not None
-    assert keyed.llm_api_key.get_secret_value() == "a"
+    assert (keyed.llm_provider, keyed.base_url_of("anthropic")) == ("anthropic", "http://here")
+    assert keyed.api_key_of("anthropic").get_secret_value() == "a"
+    assert keyed.api_key_of("openai").get_secret_value() == "o"
     named = settings(anthropic_api_key="a", openai_api_key="o", memori_llm_provider="openai")
-    assert named.llm_api_key is not None
-    assert named.llm_api_key.get_secret_value() == "o"
-    assert settings(anthropic_api_key="a", memori_llm_provider="offline").llm_api_key is None
+    assert named.llm_chain == (("openai", None),)
+    assert settings(anthropic_api_key="a", memori_llm_provider="offline").api_key_of("offline") is None
+
+
+def test_fallbacks_are_separated_by_commas_and_have_one_model_between_them(monkeypatch):
+    monkeypatch.setenv("MEMORI_LLM_FALLBACK_PROVIDER", "openai, offline")
+    monkeypatch.setenv("MEMORI_LLM_FALLBACK_MODEL", "gpt")
+    chain = settings(anthropic_api_key="a").llm_chain
+    assert chain == (("anthropic", None), ("openai", "gpt"), ("offline", "gpt"))
+    monkeypatch.setenv("MEMORI_LLM_FALLBACK_PROVIDER", "openai,anthropic")
+    with pytest.raises(ValidationError, match="one provider besides offline"):
+        settings()
+
+
+def test_prices_add_to_those_that_are_known(monkeypatch):
+    monkeypatch.setenv(
+        "MEMORI_LLM_PRICES", '{"openai/gpt": {"input": 2, "output": 8}, "offline": {"input": 1, "output": 1}}'
+    )
+    prices = settings().prices
+    assert prices["openai/gpt"].of(Tokens(input=1_000_000, output=500_000, cache_read=500_000)) == 7.0
+    assert (
+        prices["anthropic/claude-sonnet-4-5-20250929"].of(Tokens(1_000_000, 1_000_000, 1_000_000, 1_000_000)) == 22.05
+    )
+    assert not prices["offline"].is_free
+    monkeypatch.setenv("MEMORI_LLM_PRICES", '{"openai/gpt": {"input": -2, "output": 8}}')
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        settings()
 
 
 def test_hosts_are_separated_by_commas_in_the_environment(monkeypatch):

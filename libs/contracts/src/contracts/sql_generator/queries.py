@@ -71,6 +71,18 @@ class QueryResult(Message):
     elapsed_ms: float
 
 
+class ModelUsage(Message):
+    """What one model read and wrote."""
+
+    model: str
+    calls: int
+    input_tokens: int = Field(description="Without those of the provider's prompt cache")
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cost_usd: float | None = Field(description="Null while the model's price is not known")
+
+
 class Answer(Message):
     """The SQL for a question, what shaped it, and its result when it was run."""
 
@@ -83,13 +95,19 @@ class Answer(Message):
     explanation: str
     intent: Intent | None
     confidence: float
-    model: str
+    model: str = Field(description="The model that wrote it")
     memories: tuple[UsedMemory, ...] = ()
     rules: tuple[UsedRule, ...] = ()
     patterns: tuple[UsedPattern, ...] = ()
     repairs: int = Field(default=0, description="How many times the model was shown an error and tried again")
     reason: str | None = Field(default=None, description="Why it was refused, abstained from or failed")
-    degraded: tuple[str, ...] = Field(default=(), description="The parts of the context that were missing")
+    clarifying_question: str | None = Field(default=None, description="What to ask back when it was abstained from")
+    degraded: tuple[str, ...] = Field(
+        default=(),
+        description="The parts of the context that were missing; `source` when the statement could not be checked "
+        "there, `model` when another one wrote it because the first was away",
+    )
+    usage: tuple[ModelUsage, ...] = Field(default=(), description="What the question cost, by model")
     result: QueryResult | None = None
 
 

@@ -1,6 +1,7 @@
 """The form in which a model answers: the arguments of one tool, checked before anything is believed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
@@ -10,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from contracts.base import Score, Text
 from contracts.sql_generator import Intent
-from sql_generator.generation.model import Draft, ModelAnswerInvalid
+from sql_generator.generation.model import Draft, ModelAnswerInvalid, Tokens
 
 TOOL_NAME: Final = "answer_with_sql"
 TOOL_DESCRIPTION: Final = (
@@ -76,7 +77,17 @@ def parse_reply(form: type[ReplyT], body: bytes) -> ReplyT:
         raise ModelAnswerInvalid(f"the provider's response is not of its documented form: {_reason(error)}") from None
 
 
-def to_draft(answer: SqlAnswer, references: Mapping[str, UUID], *, input_tokens: int, output_tokens: int) -> Draft:
+@contextmanager
+def paid(tokens: Tokens) -> Iterator[None]:
+    """Have a `ModelAnswerInvalid` that the block raises say what the answer cost."""
+    try:
+        yield
+    except ModelAnswerInvalid as error:
+        error.tokens = tokens
+        raise
+
+
+def to_draft(answer: SqlAnswer, references: Mapping[str, UUID], tokens: Tokens) -> Draft:
     """The draft that `answer` stands for; ids that `references` does not know are left out.
 
     Raises:
@@ -84,20 +95,19 @@ def to_draft(answer: SqlAnswer, references: Mapping[str, UUID], *, input_tokens:
     """
     sql = (answer.sql or "").strip() or None
     explanation = answer.explanation.strip()
-    if sql is None:
-        explanation = (answer.clarifying_question or "").strip() or explanation
-        if not explanation:
-            raise ModelAnswerInvalid("the answer has neither SQL nor a clarifying question")
+    clarifying_question = (answer.clarifying_question or "").strip() or None
+    if sql is None and not (explanation or clarifying_question):
+        raise ModelAnswerInvalid("the answer has neither SQL nor a clarifying question")
     return Draft(
         sql=sql,
         explanation=explanation,
+        clarifying_question=None if sql else clarifying_question,
         intent=answer.intent if sql else None,
         confidence=answer.confidence,
         used_memories=_resolved(answer.used_memories, "m", references),
         used_rules=_resolved(answer.used_rules, "r", references),
         used_examples=_resolved(answer.used_examples, "e", references),
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
+        tokens=tokens,
     )
 
 

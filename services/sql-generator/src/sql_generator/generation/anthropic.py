@@ -8,12 +8,13 @@ from pydantic import BaseModel, Field, JsonValue, SecretStr
 from sql_generator.generation.answer import (
     TOOL_DESCRIPTION,
     TOOL_NAME,
+    paid,
     parse_arguments,
     parse_reply,
     to_draft,
     tool_parameters,
 )
-from sql_generator.generation.model import Draft, ModelAnswerInvalid
+from sql_generator.generation.model import Draft, ModelAnswerInvalid, Tokens
 from sql_generator.generation.prompt import Prompt
 from sql_generator.generation.provider import CONNECT_TIMEOUT, CallFailed, Options, ProviderModel
 
@@ -98,22 +99,15 @@ class AnthropicModel(ProviderModel["AsyncAnthropic"]):
 
     def _read(self, body: bytes, asked: Prompt) -> Draft:
         reply = parse_reply(_Message, body)
-        if reply.stop_reason in _UNFINISHED:
-            raise ModelAnswerInvalid(_UNFINISHED[reply.stop_reason])
-        calls = [block for block in reply.content if block.type == "tool_use"]
-        if not calls:
-            raise ModelAnswerInvalid(f"the model answered in prose instead of calling {TOOL_NAME}")
-        if len(calls) > 1 or calls[0].name != TOOL_NAME:
-            raise ModelAnswerInvalid(f"the model did not call {TOOL_NAME} once and nothing else")
         usage = reply.usage
-        return to_draft(
-            parse_arguments(calls[0].input),
-            asked.references,
-            input_tokens=usage.input_tokens
-            + (usage.cache_creation_input_tokens or 0)
-            + (usage.cache_read_input_tokens or 0),
-            output_tokens=usage.output_tokens,
+        tokens = Tokens(
+            input=usage.input_tokens,
+            output=usage.output_tokens,
+            cache_read=usage.cache_read_input_tokens or 0,
+            cache_write=usage.cache_creation_input_tokens or 0,
         )
+        with paid(tokens):
+            return to_draft(parse_arguments(_arguments(reply)), asked.references, tokens)
 
 
 _UNFINISHED: Final = {
@@ -142,3 +136,14 @@ class _Message(BaseModel):
     content: tuple[_Block, ...]
     stop_reason: str | None = None
     usage: _Usage = _Usage()
+
+
+def _arguments(reply: _Message) -> dict[str, JsonValue]:
+    if reply.stop_reason in _UNFINISHED:
+        raise ModelAnswerInvalid(_UNFINISHED[reply.stop_reason])
+    calls = [block for block in reply.content if block.type == "tool_use"]
+    if not calls:
+        raise ModelAnswerInvalid(f"the model answered in prose instead of calling {TOOL_NAME}")
+    if len(calls) > 1 or calls[0].name != TOOL_NAME:
+        raise ModelAnswerInvalid(f"the model did not call {TOOL_NAME} once and nothing else")
+    return calls[0].input

@@ -54,33 +54,54 @@ class GenerationContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """What a model answers. Without SQL it abstained, and `explanation` says why or what it would need to know.
+class Tokens:
+    """The tokens of a call; `input` are those that were neither read from the provider's cache nor written to it."""
 
-    `used_memories`, `used_rules` and `used_examples` name what shaped the SQL, as far as the model says.
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a model answers. Without SQL it abstained: `explanation` says why, `clarifying_question` what to ask back.
+
+    `used_memories`, `used_rules` and `used_examples` name what shaped the SQL, as far as the model says. `model` is
+    the name of the one that wrote it, where there are several.
     """
 
     sql: str | None
     explanation: str
     intent: Intent | None
     confidence: float
+    clarifying_question: str | None = None
     used_memories: tuple[UUID, ...] = ()
     used_rules: tuple[UUID, ...] = ()
     used_examples: tuple[UUID, ...] = ()
-    input_tokens: int = 0
-    output_tokens: int = 0
+    tokens: Tokens = Tokens()
+    model: str = ""
 
 
 class ModelUnavailable(Exception):  # noqa: N818  # reads as what it says
-    """The model cannot be reached, is overloaded or refused the key; `retry_after` in seconds when it said so."""
+    """The model cannot be reached, is overloaded or refused the key; `retry_after` in seconds when it said so.
 
-    def __init__(self, detail: str, retry_after: float | None = None) -> None:
+    `is_outage` is False when it refused this one request only: then the next one may well be answered.
+    """
+
+    def __init__(self, detail: str, retry_after: float | None = None, *, is_outage: bool = True) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+        self.is_outage = is_outage
 
 
 class ModelAnswerInvalid(Exception):  # noqa: N818
-    """The model answered, but not in the form it was asked for."""
+    """The model answered, but not in the form it was asked for; it is paid all the same."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.tokens = Tokens()
+        self.model = ""
 
 
 class SqlModel(Protocol):

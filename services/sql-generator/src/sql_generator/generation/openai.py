@@ -9,12 +9,13 @@ from sql_generator.generation.answer import (
     TOOL_DESCRIPTION,
     TOOL_NAME,
     SqlAnswer,
+    paid,
     parse_arguments,
     parse_reply,
     to_draft,
     tool_parameters,
 )
-from sql_generator.generation.model import Draft, ModelAnswerInvalid
+from sql_generator.generation.model import Draft, ModelAnswerInvalid, Tokens
 from sql_generator.generation.prompt import Prompt
 from sql_generator.generation.provider import CONNECT_TIMEOUT, CallFailed, Options, ProviderModel
 
@@ -111,12 +112,11 @@ class OpenAIModel(ProviderModel["AsyncOpenAI"]):
     def _read(self, body: bytes, asked: Prompt) -> Draft:
         reply = parse_reply(_Completion, body)
         usage = reply.usage or _Usage()
-        return to_draft(
-            _answer(reply.choices[0]),
-            asked.references,
-            input_tokens=usage.prompt_tokens,
-            output_tokens=usage.completion_tokens,
-        )
+        # Its cache fills by itself, at no price; what was read from it is part of the prompt's tokens.
+        cached = min((usage.prompt_tokens_details or _PromptDetails()).cached_tokens or 0, usage.prompt_tokens)
+        tokens = Tokens(input=usage.prompt_tokens - cached, output=usage.completion_tokens, cache_read=cached)
+        with paid(tokens):
+            return to_draft(_answer(reply.choices[0]), asked.references, tokens)
 
 
 class _Function(BaseModel):
@@ -139,9 +139,14 @@ class _Choice(BaseModel):
     finish_reason: str | None = None
 
 
+class _PromptDetails(BaseModel):
+    cached_tokens: int | None = Field(default=None, ge=0)
+
+
 class _Usage(BaseModel):
     prompt_tokens: int = Field(default=0, ge=0)
     completion_tokens: int = Field(default=0, ge=0)
+    prompt_tokens_details: _PromptDetails | None = None
 
 
 class _Completion(BaseModel):

@@ -34,6 +34,7 @@ MAX_DETAIL_CHARS = 200
 
 _RETRYABLE = frozenset({408, 409, 425, 429})
 _KEY_REFUSED = frozenset({401, 403})
+_REQUESTS_FAULT = frozenset({400, 413, 422})
 
 
 class CallFailed(Exception):  # noqa: N818 - reads as what it says
@@ -178,7 +179,7 @@ class ProviderModel(ABC, Generic[ClientT]):
         said = f"{self.name}: {detail[:MAX_DETAIL_CHARS]}" + (f" (status {status})" if status else "")
         if status is None or status in _RETRYABLE or status >= 500:
             return _Transient(said, retry_after(failure.headers))
-        return ModelUnavailable(said)
+        return ModelUnavailable(said, is_outage=status not in _REQUESTS_FAULT)
 
     def _wait(self, state: RetryCallState) -> float:
         backoff = wait_exponential_jitter(multiplier=self._backoff, max=MAX_BACKOFF, jitter=self._backoff)(state)

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from uuid import UUID
@@ -13,6 +14,7 @@ from contracts.sql_generator import (
     Answer,
     DatabaseSchema,
     Generate,
+    ModelUsage,
     QueryRecord,
     QueryRef,
     QueryStatus,
@@ -23,8 +25,9 @@ from contracts.sql_generator import (
 )
 from persistence import Database
 from sql_generator.connections import Connections
+from sql_generator.domain.prices import Price
 from sql_generator.errors import conflict, not_found, unavailable
-from sql_generator.generation.model import GenerationContext, ModelUnavailable, RuleText
+from sql_generator.generation.model import GenerationContext, ModelUnavailable, RuleText, SqlModel
 from sql_generator.generation.quoting import cut
 from sql_generator.repository import patterns
 from sql_generator.repository.data_sources import StoredSource
@@ -32,6 +35,7 @@ from sql_generator.repository.patterns import Pattern, StoredQuery
 from sql_generator.sources import Source, SourceError
 from sql_generator.use_cases.context import ContextGatherer, Gathered
 from sql_generator.use_cases.data_sources import DataSourceUseCases
+from sql_generator.use_cases.metering import Meter
 from sql_generator.use_cases.recording import Recorder
 from sql_generator.use_cases.writing import Run, Writer, Written, judge
 
@@ -53,6 +57,8 @@ class QueryUseCases:
         connections: Connections,
         gatherer: ContextGatherer,
         writer: Writer,
+        model: SqlModel,
+        prices: Mapping[str, Price],
         recorder: Recorder | None,
     ) -> None:
         self._database = database
@@ -60,6 +66,8 @@ class QueryUseCases:
         self._connections = connections
         self._gatherer = gatherer
         self._writer = writer
+        self._model = model
+        self._prices = prices
         self._recorder = recorder
 
     async def generate(self, request: Generate, owner: Identity) -> Answer:
@@ -82,15 +90,16 @@ class QueryUseCases:
             examples=gathered.examples,
             knowledge=gathered.knowledge,
         )
+        meter = Meter(self._model, self._prices)
         try:
             async with AsyncExitStack() as stack:
                 source = await self._opened(stack, stored, owner)
-                written = await self._writer.write(context, source, execute=request.execute, deadline=deadline)
+                written = await self._writer.write(meter, context, source, execute=request.execute, deadline=deadline)
         except ModelUnavailable as error:
             await self._keep_unanswered(request, stored, gathered, str(error), owner, began)
             retry_after = math.ceil(error.retry_after) if error.retry_after else _RETRY_SECONDS
             raise unavailable(str(error), retry_after) from error
-        answer = self._answer(request, stored, gathered, written)
+        answer = self._answer(request, stored, gathered, written, meter.usage)
         QUERIES.labels(answer.status).inc()
         if not await self._kept(_pattern(answer, written, gathered), owner, began):
             # The same request came twice, and the other one was faster: both get the same answer.
@@ -210,8 +219,16 @@ class QueryUseCases:
         pattern = Pattern(answer, None, (), (), was_successful=False, embedding=gathered.embedding, is_final=False)
         await self._kept(pattern, owner, began)
 
-    def _answer(self, request: Generate, stored: StoredSource, gathered: Gathered, written: Written) -> Answer:
+    def _answer(
+        self,
+        request: Generate,
+        stored: StoredSource,
+        gathered: Gathered,
+        written: Written,
+        usage: tuple[ModelUsage, ...] = (),
+    ) -> Answer:
         draft = written.draft
+        model = (draft.model if draft else "") or self._model.name
         sql = written.judgement.verdict.sql if written.judgement else None
         # What shaped a statement that did not pass shaped nothing.
         used = draft if draft and sql else None
@@ -225,7 +242,7 @@ class QueryUseCases:
             explanation=draft.explanation if draft else "",
             intent=draft.intent if used and draft else None,
             confidence=draft.confidence if draft and (sql or written.status == "abstained") else 0.0,
-            model=self._writer.model_name,
+            model=model,
             memories=tuple(
                 UsedMemory(
                     memory_id=memory.memory_id,
@@ -245,7 +262,13 @@ class QueryUseCases:
             ),
             repairs=written.repairs,
             reason=written.reason,
-            degraded=(*gathered.missing, *(() if written.is_explained else ("source",))),
+            clarifying_question=draft.clarifying_question if draft and written.status == "abstained" else None,
+            degraded=(
+                *gathered.missing,
+                *(() if written.is_explained else ("source",)),
+                *(() if model == self._model.name else ("model",)),
+            ),
+            usage=usage,
             result=written.run.result if written.run else None,
         )
 
@@ -259,6 +282,8 @@ def _pattern(answer: Answer, written: Written, gathered: Gathered) -> Pattern:
         columns=judgement.verdict.columns if judgement else (),
         was_successful=_was_successful(written.run) if written.run else _unsuccessful(answer.status),
         embedding=gathered.embedding,
+        # What a lesser model has no answer to may be asked again once the first one is back.
+        is_final=not (answer.status == "abstained" and "model" in answer.degraded),
     )
 
 

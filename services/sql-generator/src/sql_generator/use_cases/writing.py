@@ -70,17 +70,11 @@ class Written:
 class Writer:
     """Has a model write SQL until it passes, at most three times."""
 
-    def __init__(self, model: SqlModel, limits: Limits) -> None:
-        self._model = model
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    @property
-    def model_name(self) -> str:
-        """The name of the model that writes."""
-        return self._model.name
-
     async def write(
-        self, context: GenerationContext, source: Source | None, *, execute: bool, deadline: float
+        self, model: SqlModel, context: GenerationContext, source: Source | None, *, execute: bool, deadline: float
     ) -> Written:
         """SQL for the question of `context`, run when `execute` says so, all of it by `deadline` (of the loop's clock).
 
@@ -95,7 +89,7 @@ class Writer:
         written = Written("failed")
         for repairs in range(MAX_REPAIRS + 1):
             try:
-                draft = await self._draft(replace(context, attempts=tuple(attempts)), drafted_by)
+                draft = await _draft(model, replace(context, attempts=tuple(attempts)), drafted_by)
             except ModelAnswerInvalid as error:
                 written = Written("failed", repairs=repairs, reason=f"the model's answer could not be read: {error}")
                 attempts.append(Attempt(sql="", error=str(error)))
@@ -112,13 +106,6 @@ class Writer:
             if repairs < MAX_REPAIRS:
                 REPAIRS.inc()
         return written
-
-    async def _draft(self, context: GenerationContext, deadline: float) -> Draft:
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await self._model.draft(context)
-        except TimeoutError:
-            raise ModelUnavailable(f"{self._model.name}: no usable statement in time") from None
 
     async def _check(
         self, draft: Draft, context: GenerationContext, source: Source | None, *, execute: bool, deadline: float
@@ -173,6 +160,14 @@ class Writer:
             return Run(error=error.detail)
 
 
+async def _draft(model: SqlModel, context: GenerationContext, deadline: float) -> Draft:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await model.draft(context)
+    except TimeoutError:
+        raise ModelUnavailable(f"{model.name}: no usable statement in time") from None
+
+
 def _until(deadline: float, limits: Limits) -> Limits:
     left = deadline - asyncio.get_running_loop().time()
     return replace(limits, seconds=max(_LEAST_SECONDS, min(limits.seconds, left)))
@@ -194,4 +189,4 @@ def _judge(sql: str, dialect: SourceKind, relations: frozenset[str]) -> Judgemen
 def _declined(draft: Draft, question: str) -> Written:
     if asks_for_change(question):
         return Written("refused", draft=draft, reason="data is only read here, never changed")
-    return Written("abstained", draft=draft, reason=draft.explanation)
+    return Written("abstained", draft=draft, reason=draft.explanation or draft.clarifying_question)

@@ -35,11 +35,14 @@ class Composed:
 
 @dataclass(frozen=True, slots=True)
 class NotComposed:
-    """Why there is no statement: words nobody explained, words that fit nowhere, or a reason in a sentence."""
+    """Why there is no statement: words nobody explained, words that fit nowhere, or a reason in a sentence, with what
+    to ask back.
+    """
 
     unknown: tuple[str, ...] = ()
     misplaced: tuple[str, ...] = ()
     reason: str = ""
+    ask_back: str | None = None
     known_share: float = 0.0
 
 
@@ -103,7 +106,8 @@ def _composed(reading: Reading, catalogue: Catalogue, graph: JoinGraph, knowledg
     resolution = resolve(plan, graph, fixed)
     if resolution.unsure is not None:
         reason = f"I am not sure which table {resolution.unsure!r} belongs to; please name it."
-        return NotComposed(reason=reason, known_share=0.5)
+        ask_back = f"Which table does {resolution.unsure!r} belong to?"
+        return NotComposed(reason=reason, ask_back=ask_back, known_share=0.5)
     if reading.top is not None and plan.limit is None:
         plan.limit = reading.top
     composition = composed(plan, resolution, catalogue, graph, knowledge, wide=_wide(reading))

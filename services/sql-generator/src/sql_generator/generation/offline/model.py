@@ -104,8 +104,8 @@ def _untried(context: GenerationContext, draft: Draft) -> Draft:
     return _abstained(f"That statement did not work: {context.attempts[-1].error}", 0.1)
 
 
-def _abstained(explanation: str, confidence: float) -> Draft:
-    return Draft(None, f"Offline: {explanation}", None, round(confidence, 2))
+def _abstained(explanation: str, confidence: float, ask_back: str | None = None) -> Draft:
+    return Draft(None, f"Offline: {explanation}", None, round(confidence, 2), clarifying_question=ask_back)
 
 
 def _reused(first: Reused | None, second: Reused | None, catalogue: Catalogue, knowledge: Knowledge) -> Iterator[Draft]:
@@ -158,18 +158,16 @@ def _not_composed(answer: NotComposed) -> Draft:
         words = [repr(word) for word in answer.unknown[:_MOST_NAMED]]
         example = answer.unknown[0].capitalize()
         return _abstained(
-            f"I do not know what {_enumerated(words)} {_means(words)} here. "
+            f"I do not know what {_enumerated(words)} {'means' if len(words) == 1 else 'mean'} here. "
             f'Tell me, for example: "{example} means sum(a_table.a_column)".',
             confidence,
+            f"What {'does' if len(words) == 1 else 'do'} {_enumerated(words)} mean?",
         )
     if answer.misplaced:
         words = [repr(word) for word in answer.misplaced[:_MOST_NAMED]]
-        return _abstained(f"I do not understand {_enumerated(words)} in this question.", confidence)
-    return _abstained(answer.reason, confidence)
-
-
-def _means(words: Sequence[str]) -> str:
-    return "means" if len(words) == 1 else "mean"
+        ask_back = f"Can you ask it without {_enumerated(words)}?"
+        return _abstained(f"I do not understand {_enumerated(words)} in this question.", confidence, ask_back)
+    return _abstained(answer.reason, confidence, answer.ask_back)
 
 
 def _enumerated(words: Sequence[str]) -> str:

@@ -1,0 +1,168 @@
+"""Questions while models are late, wrong or away: who answers, what it costs, and what is said about it."""
+
+from uuid import uuid4
+
+import pytest
+
+from contracts.health import health_of
+from contracts.methods import Empty
+from contracts.sql_generator import GENERATE, Generate
+from memori_testing.model_server import Hang, Malformed, Status, Text, ToolCall
+
+QUESTION = "How many orders are there?"
+SQL = "SELECT COUNT(*) FROM orders"
+PRICES = {
+    "anthropic/claude-test": {"input": 3, "output": 15, "cache_read": 0.3, "cache_write": 3.75},
+    "openai/gpt-test": {"input": 1, "output": 2},
+}
+
+
+@pytest.fixture
+def openai(model):
+    """Settings of an OpenAI-compatible model, as the first one."""
+    return {
+        "memori_llm_provider": "openai",
+        "memori_llm_model": "gpt-test",
+        "openai_api_key": "key-of-openai",
+        "openai_base_url": f"{model.url}/v1",
+        "memori_llm_prices": PRICES,
+    }
+
+
+@pytest.fixture(params=["anthropic", "openai"])
+def provider(request, model, openai):
+    """Settings of either provider, its name as answers give it, and the path it is asked on."""
+    if request.param == "openai":
+        return openai, "openai/gpt-test"
+    return {"model": model, "memori_llm_prices": PRICES}, "anthropic/claude-test"
+
+
+async def test_what_a_question_cost_is_in_its_answer_repairs_and_unreadable_answers_included(
+    service, ada, shop, model, says, provider, rows
+):
+    settings, name = provider
+    async with service(**settings) as call:
+        await call.source(ada, shop)
+        model.enqueue(Text("Poetry.", 1000, 100), says("SELECT price FROM orders"), says(SQL))
+        answer = await call.ask(ada, QUESTION)
+        assert (answer.status, answer.repairs) == ("generated", 2)
+        (usage,) = answer.usage
+        assert (usage.model, usage.calls, usage.input_tokens, usage.output_tokens) == (name, 3, 1200, 140)
+        assert usage.cost_usd == (0.0057 if name.startswith("anthropic") else 0.00148)
+    ((kept,),) = await rows("select answer -> 'usage' -> 0 ->> 'cost_usd' from sql_generator.memori_query_patterns")
+    assert float(kept) == usage.cost_usd
+
+
+async def test_a_price_that_nobody_knows_is_not_made_up(service, ada, shop, model, says):
+    async with service(model=model) as call:
+        await call.source(ada, shop)
+        model.enqueue(says(SQL))
+        (usage,) = (await call.ask(ada, QUESTION)).usage
+        assert (usage.input_tokens, usage.cost_usd) == (100, None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ToolCall(
+            "answer_with_sql", {"sql": SQL, "explanation": "", "intent": "select", "confidence": 1}, truncated=True
+        ),
+        ToolCall("answer_with_sql", {"sql": SQL}),
+        Malformed(b"<html>"),
+        Text("I cannot do that."),
+        ToolCall(
+            "answer_with_sql", {"sql": "SELECT * FROM unicorns", "explanation": "", "intent": "select", "confidence": 1}
+        ),
+    ],
+    ids=["truncated", "incomplete", "malformed", "prose", "invented table"],
+)
+async def test_an_answer_that_is_none_goes_back_to_the_model(service, ada, shop, model, says, provider, wrong):
+    settings, _ = provider
+    async with service(**settings) as call:
+        await call.source(ada, shop)
+        model.enqueue(wrong, says(SQL))
+        answer = await call.ask(ada, QUESTION, execute=True)
+        assert (answer.status, answer.repairs, answer.result.rows) == ("executed", 1, ((3,),))
+
+
+async def test_a_model_that_declines_three_times_is_an_honest_failure(service, ada, shop, model, provider):
+    settings, name = provider
+    refusals = {
+        "anthropic/claude-test": {"content": [], "stop_reason": "refusal", "usage": {"input_tokens": 9}},
+        "openai/gpt-test": {"choices": [{"message": {"refusal": "No."}}], "usage": {"prompt_tokens": 9}},
+    }
+    async with service(**settings) as call:
+        await call.source(ada, shop)
+        model.enqueue(*[Status(200, body=refusals[name])] * 3)
+        answer = await call.ask(ada, QUESTION)
+        assert (answer.status, answer.sql, answer.usage[0].input_tokens) == ("failed", None, 27)
+        assert "declined to answer" in answer.reason
+
+
+async def test_a_model_that_comes_too_late_is_replaced_by_the_next_one_which_is_named(
+    service, ada, shop, model, says, openai
+):
+    fallback = {
+        "memori_llm_provider": "anthropic",
+        "memori_llm_model": "claude-test",
+        "memori_llm_fallback_provider": ("openai", "offline"),
+        "memori_llm_fallback_model": "gpt-test",
+        "memori_llm_timeout_seconds": 0.3,
+        "memori_llm_breaker_failures": 1,
+    }
+    async with service(**{**openai, **fallback, "anthropic_base_url": model.url}) as call:
+        await call.source(ada, shop)
+        model.enqueue(Hang(30), path="/v1/messages")
+        model.enqueue(says(SQL), Status(401), path="/v1/chat/completions")
+        written = await call.ask(ada, QUESTION)
+        assert (written.status, written.model, written.usage[0].model) == ("generated", *["openai/gpt-test"] * 2)
+        assert "model" in written.degraded
+        # The first model is left alone now, the second refuses: the last one needs nobody.
+        offline = await call.ask(ada, "How many customers are there?")
+        assert (offline.status, offline.model, offline.usage[0].cost_usd) == ("generated", "offline", 0.0)
+        assert [request.path for request in model.requests].count("/v1/messages") == 1
+        health = await call(health_of("sql-generator"), Empty(), ada)
+        assert health.checks["llm"] == "unhealthy: ModelUnavailable"
+
+
+async def test_what_a_fallback_cannot_answer_may_be_asked_again(service, ada, shop, model, says, rows):
+    settings = {"memori_llm_fallback_provider": ("offline",), "memori_llm_breaker_failures": 2}
+    request = Generate(query_id=uuid4(), question="How many gizmos do we have?")
+    async with service(model=model, **settings) as call:
+        await call.source(ada, shop)
+        model.enqueue(Status(401))
+        nothing = await call(GENERATE, request, ada)
+        assert (nothing.status, nothing.model) == ("abstained", "offline")
+        assert "gizmos" in nothing.clarifying_question
+        model.enqueue(says(SQL))
+        answer = await call(GENERATE, request, ada)
+        assert (answer.status, answer.model, answer.degraded.count("model")) == (
+            "generated",
+            "anthropic/claude-test",
+            0,
+        )
+    assert len(await rows("select 1 from sql_generator.memori_query_patterns")) == 1
+
+
+async def test_while_the_circuit_is_open_nobody_waits_for_the_model(service, ada, shop, model, others):
+    await others.start()
+    async with service(model=model, memori_llm_breaker_failures=2, memori_llm_breaker_seconds=600) as call:
+        await call.source(ada, shop)
+        model.enqueue(Status(403), Status(403))
+        request = Generate(query_id=uuid4(), question=QUESTION)
+        for _ in range(3):
+            problem = await call.problem(GENERATE, request, ada)
+        assert (problem.type, len(model.requests)) == ("unavailable", 2)
+        assert "2 times in a row" in problem.detail
+        assert problem.retry_after > 400
+
+
+async def test_what_to_ask_back_is_in_the_answer_and_kept(service, ada, shop, model, says):
+    async with service(model=model) as call:
+        await call.source(ada, shop)
+        model.enqueue(says(None, explanation="There are no unicorns.", clarifying_question="What is a unicorn?"))
+        query_id = uuid4()
+        answer = await call.ask(ada, "How many unicorns?", query_id=query_id)
+        assert (answer.status, answer.reason) == ("abstained", "There are no unicorns.")
+        assert answer.clarifying_question == "What is a unicorn?"
+        assert await call.ask(ada, "How many unicorns?", query_id=query_id) == answer
