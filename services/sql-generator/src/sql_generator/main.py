@@ -131,7 +131,7 @@ def _model(settings: SqlGeneratorSettings, models: Sequence[SqlModel]) -> ModelC
 def _policy(settings: SqlGeneratorSettings) -> ConnectPolicy:
     return ConnectPolicy(
         hosts=settings.data_source_hosts,
-        sqlite_root=settings.sqlite_root,
+        files_root=settings.data_source_files_root,
         unix_sockets=settings.data_source_unix_sockets,
         strict=settings.environment != "development",
     )

@@ -33,7 +33,7 @@ class SqlGeneratorSettings(DatabaseSettings):
 
     data_source_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     data_source_unix_sockets: bool = False
-    sqlite_root: Path | None = None
+    data_source_files_root: Path | None = None
 
     query_timeout_seconds: float = Field(default=30.0, gt=0, le=300)
     query_max_rows: int = Field(default=1_000, ge=1, le=100_000)

@@ -28,8 +28,8 @@ async def test_down_leaves_nothing_and_up_again_the_same(stack, rows):
         "memori_outbox",
         "memori_erasures",
     }
-    assert await run(stack, direction="downgrade") == ["0002", "0001"]
+    assert await run(stack, direction="downgrade") == ["0003", "0002", "0001"]
     assert (await rows(SHAPE), await rows(POLICIES)) == ([], [])
-    assert await run(stack) == ["0001", "0002"]
+    assert await run(stack) == ["0001", "0002", "0003"]
     assert await run(stack) == []
     assert (await rows(SHAPE), await rows(POLICIES)) == before

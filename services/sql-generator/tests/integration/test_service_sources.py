@@ -6,6 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
+import duckdb
 import pytest
 
 from contracts.sql_generator import (
@@ -52,6 +53,19 @@ async def test_a_sqlite_file_is_registered_synced_and_its_schema_read(service, a
         assert [key.target_table for key in orders.foreign_keys] == ["customers"]
         await eventually(lambda: kinds(events) == ["data_source.synced"])
         assert synced.fingerprint in events[0][1]
+
+
+async def test_a_duckdb_file_is_asked_a_question(service, ada, tmp_path, model, says, others):
+    await others.start()
+    with duckdb.connect(tmp_path / "shop.duckdb") as connection:
+        connection.execute("CREATE TABLE orders (id INTEGER, amount DECIMAL(10, 2), placed TIMESTAMP)")
+        connection.execute("INSERT INTO orders SELECT i, i, TIMESTAMP '2026-01-31' FROM range(1, 4) AS n(i)")
+    async with service(model=model) as call:
+        synced = await call.source(ada, tmp_path / "shop.duckdb", kind="duckdb")
+        assert (synced.status, synced.table_count) == ("ready", 1)
+        model.enqueue(says("SELECT date_trunc('month', placed) AS month, SUM(amount) AS total FROM orders GROUP BY 1"))
+        answer = await call.ask(ada, "Revenue by month?", execute=True)
+        assert (answer.status, answer.result.rows) == ("executed", (("2026-01-01T00:00:00", 6),))
 
 
 async def test_a_postgres_database_is_read_and_its_login_commented_on(service, ada, postgres_database):
@@ -122,7 +136,7 @@ async def test_but_in_development_sqlite_files_must_lie_in_the_configured_direct
     async with service(environment=environment) as call:
         new = RegisterDataSource(data_source_id=uuid4(), name="x", kind="sqlite", connection=str(shop))
         assert (await call.problem(REGISTER_DATA_SOURCE, new, ada)).type == "invalid"
-    async with service(environment=environment, sqlite_root=shop.parent) as call:
+    async with service(environment=environment, data_source_files_root=shop.parent) as call:
         assert (await call.source(ada, "shop.db")).status == "ready"
         new = RegisterDataSource(data_source_id=uuid4(), name="x", kind="sqlite", connection=str(outside))
         assert (await call.problem(REGISTER_DATA_SOURCE, new, ada)).type == "invalid"

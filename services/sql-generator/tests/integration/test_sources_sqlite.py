@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sql_generator.sources import Limits, Source, SourceUnreachable, StatementFailed, StatementTimedOut, sqlite
+from sql_generator.sources import Limits, Source, SourceUnreachable, StatementFailed, StatementTimedOut, worker_process
 from sql_generator.sources.connect import ConnectPolicy, open_source
 
 SHORT = Limits(seconds=1)
@@ -51,7 +51,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def source(database: Path) -> Source:
-    return open_source("sqlite", str(database), policy=ConnectPolicy(sqlite_root=database.parent))
+    return open_source("sqlite", str(database), policy=ConnectPolicy(files_root=database.parent))
 
 
 def _workers() -> list[psutil.Process]:
@@ -256,7 +256,7 @@ async def test_the_worker_sees_nothing_of_our_environment(source: Source, monkey
 async def test_statements_beyond_the_number_of_workers_wait_and_the_wait_is_in_their_time(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_WORKERS", asyncio.Semaphore(1))
+    monkeypatch.setattr(worker_process, "_WORKERS", asyncio.Semaphore(1))
     endless = asyncio.create_task(source.execute(UNINTERRUPTIBLE, Limits(seconds=60)))
     await _worker()
     with pytest.raises(StatementTimedOut):

@@ -151,3 +151,13 @@ def test_a_postgres_source_gets_postgres(ask, shop):
     assert "EXTRACT(YEAR FROM ordered_at)" in ask("orders per year", schema=postgres).sql
     assert "name ILIKE '%ra%'" in ask("products whose name contains 'ra'", schema=postgres).sql
     assert "ORDER BY price DESC NULLS LAST LIMIT 1" in ask("most expensive product", schema=postgres).sql
+
+
+def test_a_duckdb_source_gets_duckdb(ask, shop):
+    duckdb = shop.model_copy(update={"dialect": "duckdb"})
+
+    assert "DATE_TRUNC('month', ordered_at)" in ask("orders per month", schema=duckdb).sql
+    assert "name ILIKE '%ra%'" in ask("products whose name contains 'ra'", schema=duckdb).sql
+    # DuckDB puts rows without a value last by itself, whichever way it sorts.
+    assert ask("most expensive product", schema=duckdb).sql.endswith("ORDER BY price DESC LIMIT 1")
+    assert ask("cheapest product", schema=duckdb).sql.endswith("ORDER BY price ASC LIMIT 1")

@@ -146,7 +146,7 @@ def test_a_sqlite_file_must_really_lie_in_the_root(tmp_path: Path) -> None:
     (outside / "out.db").touch()
     (root / "link.db").symlink_to(outside / "out.db")
     (root / "folder").symlink_to(outside)
-    policy = ConnectPolicy(sqlite_root=root, strict=True)
+    policy = ConnectPolicy(files_root=root, strict=True)
     for path in ("in.db", str(root / "in.db"), "../root/in.db"):
         open_source("sqlite", path, policy=policy)
     for path in ("link.db", "folder/out.db", "../rooted/out.db", str(outside / "out.db"), "/etc/passwd", "/nowhere"):

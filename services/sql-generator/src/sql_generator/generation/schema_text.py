@@ -14,7 +14,11 @@ MAX_SAMPLE_CHARS = 80
 MAX_NAMES_LEFT_OUT = 100
 
 # Postgres folds an unquoted name to lower case, so a name that needs its capitals is shown in quotes.
-_PLAIN_NAME = {"postgres": re.compile(r"[a-z_][a-z0-9_$]*"), "sqlite": re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")}
+_PLAIN_NAME: dict[SourceKind, re.Pattern[str]] = {
+    "postgres": re.compile(r"[a-z_][a-z0-9_$]*"),
+    "sqlite": re.compile(r"[A-Za-z_][A-Za-z0-9_$]*"),
+    "duckdb": re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
+}
 _PLAIN_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ ,.()\[\]]{0,79}")
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from contracts.sql_generator import SourceKind
 from sql_generator.sources import Source
+from sql_generator.sources.file_source import FileSource, permitted_file
 from sql_generator.sources.postgres import PostgresSource
 from sql_generator.sources.postgres_connection import PostgresConnector
 from sql_generator.sources.postgres_url import parse_postgres_url
-from sql_generator.sources.sqlite import SqliteSource, permitted_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +17,14 @@ class ConnectPolicy:
 
     - `hosts`: globs on host names or networks (see `addresses.permitted_addresses`); empty permits every host but the
       addresses that never are, and only hosts of the Internet where it is `strict`.
-    - `sqlite_root`: the directory SQLite files must really lie in, symbolic links followed; without one any file may
-      be opened, and none where it is `strict`.
+    - `files_root`: the directory SQLite and DuckDB files must really lie in, symbolic links followed; without one any
+      file may be opened, and none where it is `strict`.
     - `unix_sockets`: whether PostgreSQL may be reached through a socket file.
     - `strict`: for anything but development. TLS is required, too, where the URL does not say otherwise.
     """
 
     hosts: tuple[str, ...] = ()
-    sqlite_root: Path | None = None
+    files_root: Path | None = None
     unix_sockets: bool = False
     strict: bool = False
 
@@ -46,6 +46,6 @@ def open_source(kind: SourceKind, connection: str, *, policy: ConnectPolicy) -> 
                     public_only=policy.strict,
                 )
             )
-        case "sqlite":
-            root = policy.sqlite_root
-            return SqliteSource(permitted_file(connection, root, any_file=root is None and not policy.strict))
+        case "sqlite" | "duckdb":
+            root = policy.files_root
+            return FileSource(kind, permitted_file(connection, root, any_file=root is None and not policy.strict))

@@ -48,7 +48,7 @@ _INTERNAL_TABLES: Final = {"dbstat", "bytecode", "tables_used", "fsdir", "zipfil
 class Reader(AbstractContextManager["Reader"]):
     """Raises `SourceUnreachable` where the file cannot be read as a database."""
 
-    def __init__(self, path: str, seconds: float, *, introspecting: bool = False) -> None:
+    def __init__(self, path: str, seconds: float, introspecting: bool) -> None:
         self._deadline = time.monotonic() + seconds
         self._introspecting = introspecting
         self._denied: str | None = None

@@ -189,7 +189,7 @@ def _order_key(statement: Statement, key: OrderKey, keys: Sequence[exp.Expr]) ->
 
 def _sorted(statement: Statement, value: exp.Expr, *, descending: bool, nullable: bool) -> exp.Ordered:
     """Where rows without a value would come first among the few that are kept, they go last instead."""
-    first_by_itself = descending == (statement.dialect == "postgres")
+    first_by_itself = statement.dialect != "duckdb" and descending == (statement.dialect == "postgres")
     return exp.Ordered(this=value, desc=descending, nulls_first=first_by_itself and not nullable)
 
 

@@ -129,7 +129,7 @@ def _defined(statement: Statement, operand: Defined) -> exp.Expr:
 
 
 def _bucket(column: exp.Expr, unit: str, dialect: SourceKind) -> exp.Expr:
-    if dialect == "postgres":
+    if dialect != "sqlite":
         if unit == "year":
             return exp.Extract(this=exp.var("YEAR"), expression=column)
         return exp.Anonymous(this="DATE_TRUNC", expressions=[exp.Literal.string(unit), column])

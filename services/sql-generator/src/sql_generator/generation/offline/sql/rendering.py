@@ -20,17 +20,19 @@ _RESERVED: Final = frozenset(
     null offset on only or order outer overlaps placing primary references returning right select session_user
     set similar some symmetric table then to trailing true union unique update user using values variadic
     verbose when where window with between by delete insert drop alter match cross escape transaction commit
+    describe lambda pivot pivot_longer pivot_wider qualify show summarize unpivot
     """
     )
 )
 _PLAIN: Final[dict[SourceKind, re.Pattern[str]]] = {
     "postgres": re.compile(r"[a-z_][a-z0-9_]*\Z"),
     "sqlite": re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z"),
+    "duckdb": re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z"),
 }
 
 
 def needs_quotes(name: str, dialect: SourceKind) -> bool:
-    """Whether a name means itself only in quotes: Postgres folds capitals, and both reserve words."""
+    """Whether a name means itself only in quotes: Postgres folds capitals, and all reserve words."""
     return _PLAIN[dialect].match(name) is None or name.lower() in _RESERVED
 
 
