@@ -4,6 +4,8 @@ It depends on the standard library and sqlglot only.
 """
 
 from sql_guard.check import check
+from sql_guard.parsing import parse_one
+from sql_guard.rendering import render
 from sql_guard.verdict import Dialect, Verdict
 
-__all__ = ["Dialect", "Verdict", "check"]
+__all__ = ["Dialect", "Verdict", "check", "parse_one", "render"]

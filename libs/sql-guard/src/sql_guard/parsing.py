@@ -53,6 +53,21 @@ def parse(tokens: list[Token], sql: str, dialect: Dialect) -> list[exp.Expr | No
         raise ParseError("not a query of this dialect") from error
 
 
+def parse_one(sql: str, dialect: Dialect) -> exp.Expr:
+    """The tree of one statement that the guard has rendered, for whoever reads or rewrites it.
+
+    Functions keep the engine's names; what is written back with `rendering.render` has to be judged again. Raises
+    `sqlglot.errors.SqlglotError`.
+    """
+    try:
+        trees = parse(tokenize(sql, dialect), sql, dialect)
+    except (Refusal, RecursionError) as error:
+        raise ParseError("too deep or too complex") from error
+    if len(trees) != 1 or trees[0] is None:
+        raise ParseError("not one statement")
+    return trees[0]
+
+
 class _QueriesOnly(Parser):
     """Before a dialect's parser: no functions by name, no statement but a query, no fallback to `Command`."""
 

@@ -65,7 +65,7 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     if not route.path.startswith("/api/"):
         return
     operation["security"] = [{"token": []}]
-    statuses = {401, 503, 504, *(int(status) for status in route.responses)}
+    statuses = {401, 503, 504, *(status for status in map(int, route.responses) if status in _PROBLEMS)}
     if body is not None:
         statuses |= {413, 415, 422}
     if body is not None or "parameters" in operation:

@@ -1,10 +1,23 @@
 """The routes of what sql-generator owns, and whoever asks: what is asked of which service, and what is answered."""
 
+import io
 from uuid import uuid4
+
+import nanoarrow
+from nanoarrow import ipc
 
 from contracts import sql_generator
 from contracts.methods import Empty
-from contracts.sql_generator import Answer, DataSources, Rule, Rules, SchemaPage, Table
+from contracts.sql_generator import (
+    Answer,
+    DataSources,
+    QueryResult,
+    ResultColumn,
+    Rule,
+    Rules,
+    SchemaPage,
+    Table,
+)
 
 
 async def test_a_data_source_is_registered_without_its_connection_coming_back(ada, services, data_source):
@@ -109,6 +122,29 @@ async def test_a_rule_is_created_and_listed(ada, services):
     assert str(services.asked(sql_generator.LIST_RULES)[-1].data_source_id) == source
 
 
+def executed(**changes):
+    """Answers EXECUTE."""
+
+    async def answer(request, identity):
+        return Answer(
+            **{
+                "query_id": request.query_id,
+                "question": "again",
+                "data_source_id": uuid4(),
+                "conversation_id": None,
+                "status": "executed",
+                "sql": "SELECT 1",
+                "explanation": "",
+                "intent": "select",
+                "confidence": 1,
+                "model": "offline",
+                **changes,
+            }
+        )
+
+    return answer
+
+
 async def test_a_question_is_asked_and_its_query_run(ada, services):
     async def answer(request, identity):
         return Answer(
@@ -132,6 +168,36 @@ async def test_a_question_is_asked_and_its_query_run(ada, services):
     assert services.asked(sql_generator.GENERATE)[-1].execute is False
     executed = await ada.post(f"/api/queries/{asked.json()['query_id']}/execute")
     assert executed.json()["status"] == "executed"
+
+
+async def test_a_result_is_downloaded_as_csv_or_arrow(ada, services):
+    result = QueryResult(
+        columns=(ResultColumn(name="city", type="text"), ResultColumn(name="n", type="integer")),
+        rows=(("Paris, France", 2), (None, 1)),
+        row_count=2,
+        truncated=True,
+        truncated_by="rows",
+        elapsed_ms=1,
+    )
+    services.on(sql_generator.EXECUTE, executed(result=result))
+    path = f"/api/queries/{(query_id := uuid4())}/result"
+    csv = await ada.get(path)
+    assert (csv.status_code, csv.text) == (200, 'city,n\r\n"Paris, France",2\r\n,1\r\n')
+    assert csv.headers["content-type"] == "text/csv; charset=utf-8"
+    assert csv.headers["content-disposition"] == f'attachment; filename="{query_id}.csv"'
+    assert csv.headers["memori-truncated-by"] == "rows"
+    arrow = await ada.get(path, params={"format": "arrow"})
+    assert arrow.headers["content-type"] == "application/vnd.apache.arrow.stream"
+    with ipc.InputStream.from_readable(io.BytesIO(arrow.content)) as stream:
+        assert nanoarrow.Array(stream).to_pylist() == [{"city": "Paris, France", "n": 2}, {"city": None, "n": 1}]
+
+
+async def test_a_query_that_fails_has_no_result_to_download(ada, services):
+    services.on(sql_generator.EXECUTE, executed(status="failed", reason="the data source cannot be reached"))
+    failed = await ada.get(f"/api/queries/{uuid4()}/result")
+    assert (failed.status_code, failed.json()["type"]) == (409, "conflict")
+    assert "cannot be reached" in failed.json()["detail"]
+    assert (await ada.get(f"/api/queries/{uuid4()}/result", params={"format": "exe"})).status_code == 422
 
 
 async def test_whoever_asks_travels_with_every_call(gateway_url, services, ada, token):

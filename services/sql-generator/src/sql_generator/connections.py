@@ -1,6 +1,6 @@
 """The registered connections: sealed where they are kept, opened only where a source is connected to."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -9,15 +9,19 @@ from contracts.sql_generator import SourceKind
 from persistence.sealing import SecretBox, SecretUnreadable
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.sources import Source, SourceUnreachable
+from sql_generator.sources.cached import ResultCache
 from sql_generator.sources.connect import ConnectPolicy, open_source
 
 
 class Connections:
-    """Seals and opens connections under the keys and the policy of the installation."""
+    """Seals and opens connections under the keys and the policy of the installation; with a cache, a registered source
+    is not asked for the same result again while it holds.
+    """
 
-    def __init__(self, box: SecretBox, policy: ConnectPolicy) -> None:
+    def __init__(self, box: SecretBox, policy: ConnectPolicy, cache: ResultCache | None = None) -> None:
         self._box = box
         self._policy = policy
+        self._cache = cache
 
     def seal(self, connection: str, owner: Identity, data_source_id: UUID) -> bytes:
         """The connection as it is stored; it opens only in the row of this user and data source."""
@@ -42,7 +46,18 @@ class Connections:
                 "the stored connection cannot be decrypted: SECRET_KEY is not the one it was stored with"
             ) from None
         async with self.source(stored.source.kind, connection) as source:
-            yield source
+            yield source if self._cache is None else self._cache.over(source, _shared_by(stored, owner))
+
+    def forget(self) -> None:
+        """Keep no result of anybody in memory."""
+        if self._cache is not None:
+            self._cache.clear()
+
+
+def _shared_by(stored: StoredSource, owner: Identity) -> Hashable:
+    # The sealed connection is another one each time it is set.
+    source = stored.source
+    return owner.tenant_id, owner.user_id, source.data_source_id, source.fingerprint, stored.connection
 
 
 def _binding(owner: Identity, data_source_id: UUID) -> str:

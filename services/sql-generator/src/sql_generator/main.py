@@ -30,6 +30,7 @@ from sql_generator.generation.model import SqlModel
 from sql_generator.observed_model import ObservedModel
 from sql_generator.settings import Provider, SqlGeneratorSettings
 from sql_generator.sources import Limits
+from sql_generator.sources.cached import ResultCache
 from sql_generator.sources.connect import ConnectPolicy
 from sql_generator.tables import outbox as outbox_table
 from sql_generator.use_cases.context import ContextGatherer
@@ -63,10 +64,12 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
     outbox = Outbox(outbox_table)
     relay = Relay(SERVICE, worker, broker, outbox)
     connections = Connections(
-        SecretBox.from_secrets(settings.secrets, purpose="memori connection secrets"), _policy(settings)
+        SecretBox.from_secrets(settings.secrets, purpose="memori connection secrets"),
+        _policy(settings),
+        ResultCache(settings.query_cache_seconds) if settings.query_cache_seconds else None,
     )
     erasures = Erasures(settings.secrets, service=SERVICE)
-    personal = personal_data(database, erasures)
+    personal = personal_data(database, erasures, connections)
     data_sources = DataSourceUseCases(database, outbox, connections, erasures)
     rules = RuleUseCases(database, client, erasures)
     queries = QueryUseCases(

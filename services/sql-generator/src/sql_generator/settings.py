@@ -39,6 +39,7 @@ class SqlGeneratorSettings(DatabaseSettings):
     query_max_rows: int = Field(default=1_000, ge=1, le=100_000)
     # Above this an answer with its context no longer fits one message.
     query_max_bytes: int = Field(default=256 * 1024, ge=1_024, le=384 * 1024)
+    query_cache_seconds: float = Field(default=0.0, ge=0, le=3_600)
     memory_max_context_memories: int = Field(default=10, ge=1, le=10)
 
     @field_validator("data_source_hosts", "memori_llm_fallback_provider", mode="before")

@@ -99,7 +99,7 @@ query_patterns = Table(
     Column("trust", Text, nullable=False),
     Column("question_embedding", Vector),
     Column("embedding_model", Text),
-    # The whole answer but its rows: those belong to the source, and are read again when they are asked for again.
+    # The whole answer but its rows and their chart: those are the source's, and are read again when they are asked for.
     Column("answer", JSONB),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from contracts.base import Message, Text
+from contracts.base import JsonObject, Message, Text, UtcTime
 from contracts.methods import Method
 from contracts.sql_generator.data_sources import SourceKind
 from contracts.sql_generator.rules import RuleType
@@ -60,8 +60,16 @@ class ResultColumn(Message):
     type: str
 
 
+class ResultLimits(Message):
+    """What one result may take: rows, bytes of JSON, seconds."""
+
+    rows: int
+    bytes: int
+    seconds: float
+
+
 class QueryResult(Message):
-    """The rows, and every cap that was reached."""
+    """The rows, the caps they were read under, and the one that was reached if any."""
 
     columns: tuple[ResultColumn, ...]
     rows: tuple[tuple[JsonValue, ...], ...]
@@ -69,6 +77,17 @@ class QueryResult(Message):
     truncated: bool = False
     truncated_by: Literal["rows", "bytes"] | None = None
     elapsed_ms: float
+    limits: ResultLimits | None = None
+    read_at: UtcTime | None = Field(default=None, description="When the source was asked")
+    from_cache: bool = Field(default=False, description="The source was not asked again, but at `read_at`")
+
+
+class Advice(Message):
+    """A remark on a statement that may run, and the statement that would help, if there is one: nobody has run it."""
+
+    kind: Literal["cartesian_join", "full_scan"]
+    message: str
+    suggestion: str | None = Field(default=None, description="For the owner of the database, such as CREATE INDEX …")
 
 
 class ModelUsage(Message):
@@ -108,7 +127,12 @@ class Answer(Message):
         "there, `model` when another one wrote it because the first was away",
     )
     usage: tuple[ModelUsage, ...] = Field(default=(), description="What the question cost, by model")
+    advice: tuple[Advice, ...] = Field(default=(), description="What the plan and the joins of the statement give away")
     result: QueryResult | None = None
+    chart: JsonObject | None = Field(
+        default=None,
+        description="A Vega-Lite specification, where the result has a natural chart: the rows as objects are its data",
+    )
 
 
 class QueryRef(Message):

@@ -1,6 +1,8 @@
 """Queries: a question in, SQL out, with what shaped it."""
 
-from typing import Annotated
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Final, Literal, TypeAlias
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
@@ -8,9 +10,20 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from contracts import sql_generator
-from contracts.sql_generator import Answer, Generate, QueryRef
+from contracts.methods import ProblemError
+from contracts.problems import problem
+from contracts.sql_generator import Answer, Generate, QueryRef, QueryResult
 from gateway.bodies import STRICT, json_body
+from gateway.downloads import arrow_of, csv_of
+from gateway.problems import MAY_CONFLICT
 from gateway.services import Authenticated
+
+FileFormat: TypeAlias = Literal["csv", "arrow"]
+
+_FILES: Final[dict[FileFormat, tuple[str, str, Callable[[QueryResult], bytes]]]] = {
+    "csv": ("text/csv; charset=utf-8", "csv", csv_of),
+    "arrow": ("application/vnd.apache.arrow.stream", "arrows", arrow_of),
+}
 
 router = APIRouter(prefix="/api/queries", tags=["queries"])
 
@@ -47,3 +60,26 @@ async def ask(services: Authenticated, body: Annotated[Ask, json_body(Ask)]) -> 
 async def execute(services: Authenticated, query_id: UUID) -> Response:
     """Run the SQL of a query, read-only and within limits."""
     return await services.relay(sql_generator.EXECUTE, QueryRef(query_id=query_id))
+
+
+@router.get(
+    "/{query_id}/result",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The rows as a file; `Memori-Truncated-By` names the cap (rows, bytes) that cut it, if any",
+            "content": {media.partition(";")[0]: {} for media, _, _ in _FILES.values()},
+        },
+        **MAY_CONFLICT,
+    },
+)
+async def download(services: Authenticated, query_id: UUID, format: FileFormat = "csv") -> Response:  # noqa: A002
+    """Run the SQL of a query, as `execute` does, and get its rows as a file: CSV, or an Arrow IPC stream."""
+    answer = await services.ask(sql_generator.EXECUTE, QueryRef(query_id=query_id))
+    if answer.result is None:
+        raise ProblemError(problem("conflict", f"the query failed: {answer.reason}"))
+    media_type, extension, written = _FILES[format]
+    headers = {"Content-Disposition": f'attachment; filename="{query_id}.{extension}"'}
+    if answer.result.truncated_by is not None:
+        headers["Memori-Truncated-By"] = answer.result.truncated_by
+    return Response(await asyncio.to_thread(written, answer.result), 200, headers, media_type)

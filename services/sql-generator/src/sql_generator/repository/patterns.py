@@ -179,7 +179,7 @@ async def candidates(
 
 
 def _outcome(answer: Answer, *, was_successful: bool | None, is_final: bool = True) -> dict[str, Any]:
-    kept = answer.model_copy(update={"result": None})
+    kept = answer.model_copy(update={"result": None, "chart": None})
     return {
         "status": answer.status,
         "execution_time_ms": answer.result.elapsed_ms if answer.result else None,

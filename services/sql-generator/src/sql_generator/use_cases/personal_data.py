@@ -5,6 +5,7 @@ from messaging import PersonalData
 from persistence import Database
 from persistence.erasures import Erasures
 from persistence.personal_data import Export
+from sql_generator.connections import Connections
 from sql_generator.repository.data_sources import forget_schemas
 from sql_generator.tables import data_sources, outbox, query_patterns, rules
 
@@ -18,10 +19,11 @@ _EXPORTED = (
 _ERASED = (query_patterns, rules, data_sources, outbox)
 
 
-def personal_data(database: Database, erasures: Erasures) -> PersonalData:
+def personal_data(database: Database, erasures: Erasures, connections: Connections) -> PersonalData:
     """Export and erase of this service."""
-    return PersonalData(database, erasures, exported=_EXPORTED, erased=_ERASED, forget=_forget)
 
+    def forget(_: Identity) -> None:
+        forget_schemas()
+        connections.forget()
 
-def _forget(_: Identity) -> None:
-    forget_schemas()
+    return PersonalData(database, erasures, exported=_EXPORTED, erased=_ERASED, forget=forget)

@@ -25,6 +25,7 @@ from contracts.sql_generator import (
 )
 from persistence import Database
 from sql_generator.connections import Connections
+from sql_generator.domain.charts import chart_for
 from sql_generator.domain.prices import Price
 from sql_generator.errors import conflict, not_found, unavailable
 from sql_generator.generation.model import GenerationContext, ModelUnavailable, RuleText, SqlModel
@@ -125,6 +126,7 @@ class QueryUseCases:
                 "status": "executed" if ran.result is not None else "failed",
                 "reason": ran.error,
                 "result": ran.result,
+                "chart": chart_for(ran.result) if ran.result else None,
             }
         )
         QUERIES.labels(answer.status).inc()
@@ -269,7 +271,9 @@ class QueryUseCases:
                 *(() if model == self._model.name else ("model",)),
             ),
             usage=usage,
-            result=written.run.result if written.run else None,
+            advice=written.advice,
+            result=(result := written.run.result if written.run else None),
+            chart=chart_for(result) if result else None,
         )
 
 

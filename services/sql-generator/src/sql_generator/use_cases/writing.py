@@ -2,11 +2,14 @@
 
 import asyncio
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 
 from prometheus_client import Counter
 
-from contracts.sql_generator import QueryResult, QueryStatus, SourceKind
+from contracts.sql_generator import Advice, DatabaseSchema, QueryResult, QueryStatus, ResultLimits, SourceKind
+from sql_generator.domain.advice import advice_on
+from sql_generator.domain.simplification import simplified
 from sql_generator.domain.statements import asks_for_change, changes_data, is_query, signature
 from sql_generator.generation.model import (
     Attempt,
@@ -64,6 +67,7 @@ class Written:
     judgement: Judgement | None = None
     reason: str | None = None
     run: Run | None = None
+    advice: tuple[Advice, ...] = ()
     is_explained: bool = True
 
 
@@ -119,7 +123,7 @@ class Writer:
             failed = Written("failed", draft=draft, reason=f"the model's statement is no query: {_NO_QUERY}")
             return failed, Attempt(sql=judgement.verdict.sql, error=_NO_QUERY)
         if judgement.verdict.allowed:
-            return await self._try(draft, judgement, source, execute=execute, deadline=deadline)
+            return await self._try(draft, judgement, context.schema, source, execute=execute, deadline=deadline)
         reason = judgement.verdict.reason
         if judgement.changes:
             shown = one_line(draft.sql[:_SHOWN_SQL])
@@ -128,18 +132,27 @@ class Writer:
         return failed, Attempt(sql=draft.sql, error=f"refused: {reason}")
 
     async def _try(
-        self, draft: Draft, judgement: Judgement, source: Source | None, *, execute: bool, deadline: float
+        self,
+        draft: Draft,
+        judgement: Judgement,
+        schema: DatabaseSchema,
+        source: Source | None,
+        *,
+        execute: bool,
+        deadline: float,
     ) -> tuple[Written, Attempt | None]:
         sql = judgement.verdict.sql
+        full_scans: tuple[str, ...] = ()
         try:
             if source is not None:
-                await source.explain(sql, _until(deadline, _EXPLAIN))
+                full_scans = await source.explain(sql, _until(deadline, _EXPLAIN))
         except StatementFailed as error:
             failed = Written("failed", draft=draft, reason=f"the statement is not valid: {error.detail}")
             return failed, Attempt(sql=sql, error=error.detail)
         except (SourceUnreachable, StatementTimedOut):
             source = None
-        written = Written("generated", draft=draft, judgement=judgement, is_explained=source is not None)
+        advice = await asyncio.to_thread(advice_on, sql, schema, full_scans)
+        written = Written("generated", draft=draft, judgement=judgement, advice=advice, is_explained=source is not None)
         if not execute:
             return written, None
         ran = await self.run(sql, source, deadline=deadline)
@@ -153,11 +166,13 @@ class Writer:
         if source is None:
             return Run(error="the data source cannot be reached")
         try:
-            return Run(result=await source.execute(sql, _until(deadline, self._limits)))
+            result = await source.execute(sql, _until(deadline, self._limits))
         except StatementFailed as error:
             return Run(error=error.detail, is_statements_fault=True)
         except (SourceUnreachable, StatementTimedOut) as error:
             return Run(error=error.detail)
+        caps = ResultLimits(**asdict(self._limits))
+        return Run(result=result.model_copy(update={"limits": caps, "read_at": result.read_at or datetime.now(UTC)}))
 
 
 async def _draft(model: SqlModel, context: GenerationContext, deadline: float) -> Draft:
@@ -180,6 +195,9 @@ async def judge(sql: str, dialect: SourceKind, relations: frozenset[str]) -> Jud
 
 def _judge(sql: str, dialect: SourceKind, relations: frozenset[str]) -> Judgement:
     verdict = check(sql, dialect, relations=relations)
+    if verdict.allowed and (simpler := simplified(verdict.sql, dialect)) != verdict.sql:
+        again = check(simpler, dialect, relations=relations)
+        verdict = again if again.allowed else verdict
     if verdict.allowed:
         return Judgement(verdict, signature=signature(verdict.sql, dialect))
     too_long = verdict.code in {"too_large", "too_deep", "too_complex"}
