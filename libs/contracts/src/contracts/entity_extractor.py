@@ -5,13 +5,17 @@ from uuid import UUID
 
 from pydantic import Field
 
-from contracts.base import Cursor, JsonObject, Message, Text, UtcTime
+from contracts.base import Cursor, JsonObject, Message, Name, Text, UtcTime
 from contracts.methods import Method
 
 SERVICE = "entity-extractor"
 
 EntityType: TypeAlias = Literal["table", "column", "database", "user", "concept"]
 RelationshipType: TypeAlias = Literal["has_column", "joins_with", "filters_by", "aggregates", "groups_by", "related_to"]
+
+
+FactKind: TypeAlias = Literal["attribute", "preference", "skill", "rule", "definition", "note"]
+FactSource: TypeAlias = Literal["message", "memory"]
 
 
 class Entity(Message):
@@ -79,6 +83,43 @@ class Relationships(Message):
     next_cursor: Cursor | None = None
 
 
+class Fact(Message):
+    """What was learned from something a user said, as subject, predicate and object; the newest that says it names the
+    source.
+    """
+
+    fact_id: UUID
+    kind: FactKind
+    subject: str = Field(description="`user`, `team`, or the term that is defined")
+    predicate: str
+    object: str
+    confidence: float
+    mention_count: int = Field(description="How many turns and memories say it")
+    source_type: FactSource
+    source_id: UUID
+    said_at: UtcTime
+    superseded_by: UUID | None = Field(description="The newer fact that contradicts it")
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+class ListFacts(Message):
+    """A page of facts, the latest said first."""
+
+    kind: FactKind | None = None
+    subject: Name | None = None
+    include_superseded: bool = False
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+
+
+class Facts(Message):
+    """A page of facts."""
+
+    facts: tuple[Fact, ...]
+    next_cursor: Cursor | None = None
+
+
 class ContextOf(Message):
     """What the graph knows that bears on a question."""
 
@@ -114,4 +155,5 @@ class QuestionContext(Message):
 
 LIST_ENTITIES = Method(SERVICE, "list_entities", ListEntities, Entities)
 LIST_RELATIONSHIPS = Method(SERVICE, "list_relationships", ListRelationships, Relationships)
+LIST_FACTS = Method(SERVICE, "list_facts", ListFacts, Facts)
 CONTEXT = Method(SERVICE, "context", ContextOf, QuestionContext)

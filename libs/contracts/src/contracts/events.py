@@ -146,6 +146,23 @@ class RelationshipCreated(EventData):
     relationship_type: str
 
 
+class FactLearned(EventData):
+    """Something was learned of what a user said."""
+
+    type: ClassVar[str] = "fact.learned"
+    source: ClassVar[str] = "entity-extractor"
+    fact_id: UUID
+    kind: str
+
+
+class RuleLearned(EventData):
+    """A rule was read out of what a user said, and proposed to sql-generator under this id."""
+
+    type: ClassVar[str] = "rule.learned"
+    source: ClassVar[str] = "entity-extractor"
+    rule_id: UUID
+
+
 class DataSourceSynced(EventData):
     """A data source's schema was read; the fingerprint changes when the schema does."""
 
@@ -206,6 +223,8 @@ EVENTS: dict[str, type[EventData]] = {
         UserErased,
         EntityCreated,
         RelationshipCreated,
+        FactLearned,
+        RuleLearned,
         DataSourceSynced,
         DataSourceDeleted,
         QueryGenerated,

@@ -15,6 +15,11 @@ SERVICE = "memory-store"
 MAX_CONTENT_CHARS = 10_000
 MAX_BATCH = 1_000
 MAX_MESSAGES = 100
+LEARNED_TAG = "learned_fact"
+"""Of memories that entity-extractor made of what was said in a conversation."""
+DERIVED_TAGS = frozenset({LEARNED_TAG, "sql_generation"})
+"""Of memories that services made of what they knew already: as long as nobody changes them, nothing is learned from
+them again."""
 MAX_CHUNKS = 64
 """Vectors of one memory: 10,000 characters of any script in pieces that the smallest model takes."""
 
@@ -131,6 +136,30 @@ class Messages(Message):
 
     messages: tuple[ConversationMessage, ...]
     next_cursor: Cursor | None = None
+
+
+class FetchMessages(Message):
+    """Turns by their ids, of any conversations of the user who asks."""
+
+    message_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=MAX_MESSAGES)]
+
+
+class MessageContent(Message):
+    """What a turn says, and where and when it was said."""
+
+    message_id: UUID
+    conversation_id: UUID
+    data_source_id: UUID | None = Field(description="The source that the conversation is about")
+    role: Role
+    content: str
+    occurred_at: UtcTime
+
+
+class MessageContents(Message):
+    """As many turns as fit one message; whatever is in neither list is to be asked again."""
+
+    messages: tuple[MessageContent, ...]
+    gone: tuple[UUID, ...] = ()
 
 
 class NewMemory(Message):
@@ -427,6 +456,8 @@ class MemoryContent(OwnedMemory):
     content_version: int
     memory_type: MemoryType
     is_archived: bool = False
+    context_tags: tuple[str, ...] = ()
+    occurred_at: UtcTime | None = None
 
 
 class Contents(Message):
@@ -512,6 +543,7 @@ LIST_CONVERSATIONS = Method(SERVICE, "list_conversations", ListConversations, Co
 DELETE_CONVERSATION = Method(SERVICE, "delete_conversation", ConversationRef, Empty)
 APPEND_MESSAGES = Method(SERVICE, "append_messages", AppendMessages, Messages)
 LIST_MESSAGES = Method(SERVICE, "list_messages", ListMessages, Messages)
+FETCH_MESSAGES = Method(SERVICE, "fetch_messages", FetchMessages, MessageContents)
 CREATE = Method(SERVICE, "create", CreateMemories, Memories)
 GET = Method(SERVICE, "get", GetMemory, MemoryDetail)
 LIST = Method(SERVICE, "list", ListMemories, MemoryPage)

@@ -10,6 +10,7 @@ from contracts import embedding_worker, entity_extractor, memory_store, sql_gene
 from contracts.dead_letters import drop_command_of, retry_command_of
 from contracts.events import (
     EVENTS,
+    ConversationDeleted,
     DataSourceDeleted,
     DataSourceSynced,
     EventData,
@@ -20,6 +21,7 @@ from contracts.events import (
     MemoryRestored,
     MemorySuperseded,
     MemoryUpdated,
+    MessageAdded,
     QueryExecuted,
     UserErased,
 )
@@ -114,6 +116,23 @@ STREAMS = (
 EMBED_MEMORIES = Durable(embedding_worker.SERVICE, "memories", (MemoryCreated, MemoryUpdated), batch=100)
 EXTRACT_SCHEMAS = Durable(entity_extractor.SERVICE, "schemas", (DataSourceSynced, DataSourceDeleted))
 LEARN_QUERIES = Durable(entity_extractor.SERVICE, "queries", (QueryExecuted,), batch=10)
+READ_TURNS = Durable(
+    entity_extractor.SERVICE,
+    "turns",
+    (
+        MessageAdded,
+        ConversationDeleted,
+        MemoryCreated,
+        MemoryUpdated,
+        MemoryArchived,
+        MemorySuperseded,
+        MemoryRestored,
+        MemoryDeleted,
+    ),
+    batch=100,
+    # A model that answers nonsense costs money each time.
+    max_failures=4,
+)
 RULES_FROM_MEMORIES = Durable(
     sql_generator.SERVICE,
     "rules",
@@ -131,6 +150,7 @@ DURABLES = (
     EMBED_MEMORIES,
     EXTRACT_SCHEMAS,
     LEARN_QUERIES,
+    READ_TURNS,
     RULES_FROM_MEMORIES,
     FORGET_SOURCES,
     REVIEW_MEMORIES,
@@ -159,6 +179,7 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
         memory_store.SEARCH,
         entity_extractor.LIST_ENTITIES,
         entity_extractor.LIST_RELATIONSHIPS,
+        entity_extractor.LIST_FACTS,
         sql_generator.REGISTER_DATA_SOURCE,
         sql_generator.GET_DATA_SOURCE,
         sql_generator.LIST_DATA_SOURCES,
@@ -179,6 +200,10 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
         memory_store.COVERAGE,
     ),
     entity_extractor.SERVICE: (
+        memory_store.FETCH_MESSAGES,
+        memory_store.FETCH_CONTENTS,
+        memory_store.CREATE,
+        memory_store.DELETE,
         sql_generator.GET_DATA_SOURCE,
         sql_generator.GET_SCHEMA,
         sql_generator.GET_QUERY,

@@ -1,6 +1,6 @@
 """The tables entity-extractor owns."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Double, MetaData, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Double, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from messaging import outbox_table
@@ -69,6 +69,65 @@ relationships = Table(
     Column("retired_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+turns = Table(
+    "memori_turns",
+    metadata,
+    *_owner(),
+    Column("source_type", Text, primary_key=True),
+    Column("source_id", Uuid, primary_key=True),
+    Column("content_version", Integer, nullable=False),
+    Column("conversation_id", Uuid),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+fact_mentions = Table(
+    "memori_fact_mentions",
+    metadata,
+    *_owner(),
+    Column("source_type", Text, primary_key=True),
+    Column("source_id", Uuid, primary_key=True),
+    Column("fact_id", Uuid, primary_key=True),
+    Column("conversation_id", Uuid),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("predicate", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("said_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+facts = Table(
+    "memori_facts",
+    metadata,
+    *_owner(),
+    Column("fact_id", Uuid, primary_key=True),
+    Column("slot_id", Uuid),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("predicate", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("mention_count", BigInteger, nullable=False),
+    Column("source_type", Text, nullable=False),
+    Column("source_id", Uuid, nullable=False),
+    Column("said_at", DateTime(timezone=True), nullable=False),
+    Column("from_message", Boolean, nullable=False),
+    Column("superseded_by", Uuid),
+    Column("remembered_at", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+forgotten_facts = Table(
+    "memori_forgotten_facts",
+    metadata,
+    *_owner(),
+    Column("fact_id", Uuid, primary_key=True),
+    Column("forgotten_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
 )
 
 outbox = outbox_table(metadata)

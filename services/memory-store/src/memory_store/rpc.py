@@ -31,6 +31,7 @@ def register(
     serve(broker, contract.DELETE_CONVERSATION, conversations.delete)
     serve(broker, contract.APPEND_MESSAGES, messages.append)
     serve(broker, contract.LIST_MESSAGES, messages.list)
+    serve(broker, contract.FETCH_MESSAGES, messages.fetch)
     serve(broker, contract.CREATE, memories.create)
     serve(broker, contract.GET, memories.get)
     serve(broker, contract.LIST, memories.list)

@@ -10,12 +10,12 @@ from persistence import Transaction
 
 # The sizes are known without reading the contents, so only those that may fit are read.
 _FETCH = text("""
-select position, content_version, memory_type, embedded, not live as is_archived,
+select position, content_version, memory_type, context_tags, occurred_at, embedded, not live as is_archived,
     case when bytes <= :max_bytes and not embedded then content end as content
 from (
     select *, sum(case when embedded then 0 else octet_length(content) end) over (order by position) as bytes
     from (
-        select position, content_version, memory_type, content,
+        select position, content_version, memory_type, context_tags, occurred_at, content,
             not is_archived and (expires_at is null or expires_at > now()) as live,
             cast(:model as text) is not null and exists (
                 select from memori_memory_vectors vectors
@@ -68,6 +68,8 @@ async def fetch(
                 content_version=row.content_version,
                 memory_type=row.memory_type,
                 is_archived=row.is_archived,
+                context_tags=row.context_tags,
+                occurred_at=row.occurred_at,
             )
             for position, row in found.items()
             if row.content is not None

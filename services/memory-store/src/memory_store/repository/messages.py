@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.identity import Identity
@@ -51,6 +51,36 @@ async def find(transaction: Transaction, owner: Identity, message_ids: Sequence[
         messages.c.tenant_id == owner.tenant_id,
         messages.c.user_id == owner.user_id,
         messages.c.message_id.in_(message_ids),
+    )
+    return {row.message_id: row for row in await transaction.execute(statement)}
+
+
+async def contents(transaction: Transaction, owner: Identity, message_ids: Sequence[UUID]) -> dict[UUID, Row[Any]]:
+    """What the user's messages among the ids say, with the data source of their conversation, in their order."""
+    statement = (
+        select(
+            messages.c.message_id,
+            messages.c.conversation_id,
+            conversations.c.data_source_id,
+            messages.c.role,
+            messages.c.content,
+            messages.c.occurred_at,
+        )
+        .join_from(
+            messages,
+            conversations,
+            and_(
+                conversations.c.tenant_id == messages.c.tenant_id,
+                conversations.c.user_id == messages.c.user_id,
+                conversations.c.conversation_id == messages.c.conversation_id,
+            ),
+        )
+        .where(
+            messages.c.tenant_id == owner.tenant_id,
+            messages.c.user_id == owner.user_id,
+            messages.c.message_id.in_(message_ids),
+        )
+        .order_by(messages.c.message_no)
     )
     return {row.message_id: row for row in await transaction.execute(statement)}
 

@@ -8,7 +8,16 @@ from sqlalchemy import Row
 
 from contracts.events import MessageAdded
 from contracts.identity import Identity
-from contracts.memory_store import AppendMessages, ConversationMessage, ListMessages, Messages, NewMessage
+from contracts.memory_store import (
+    AppendMessages,
+    ConversationMessage,
+    FetchMessages,
+    ListMessages,
+    MessageContent,
+    MessageContents,
+    Messages,
+    NewMessage,
+)
 from memory_store.errors import conflict, invalid, not_found, switched_off
 from memory_store.repository import conversations, messages
 from memory_store.use_cases.replies import must_fit
@@ -70,6 +79,15 @@ class MessageUseCases:
         numbers = {row.message_id: row.message_no for row in rows}
         page, last = paging.page([_message(row) for row in rows], request.limit)
         return Messages(messages=page, next_cursor=cursor.encode(numbers[last.message_id]) if last else None)
+
+    async def fetch(self, request: FetchMessages, owner: Identity) -> MessageContents:
+        """What turns say, as many as fit one message, and which of them are gone."""
+        wanted = dict.fromkeys(request.message_ids)
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            found = await messages.contents(transaction, owner, list(wanted))
+        gone = tuple(wanted.keys() - found.keys())
+        contents = (MessageContent.model_validate(dict(row._mapping)) for row in found.values())  # noqa: SLF001  # public
+        return MessageContents(messages=paging.fitting(contents, reserved=40 * len(gone)), gone=gone)
 
 
 def _message(row: Row[Any]) -> ConversationMessage:
