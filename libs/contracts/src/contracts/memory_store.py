@@ -457,7 +457,7 @@ class MemoryContent(OwnedMemory):
     memory_type: MemoryType
     is_archived: bool = False
     context_tags: tuple[str, ...] = ()
-    occurred_at: UtcTime | None = None
+    occurred_at: UtcTime
 
 
 class Contents(Message):

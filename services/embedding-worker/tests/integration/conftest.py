@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import nats
@@ -96,6 +97,7 @@ class Memories:
                     content=self.held[ref.memory_id].content,
                     content_version=self.held[ref.memory_id].version,
                     memory_type="long_term",
+                    occurred_at=datetime.now(UTC),
                 )
                 for ref in [ref for ref in known if ref not in embedded][: self.MOST_CONTENTS]
             ),

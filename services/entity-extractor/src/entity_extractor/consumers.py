@@ -1,15 +1,20 @@
-"""What entity-extractor consumes: schemas that were read, sources that are gone, queries that ran, users erased."""
+"""What entity-extractor consumes: schemas that were read, sources that are gone, queries that ran, what users say,
+users erased.
+"""
 
+from collections.abc import Sequence
 from typing import Any
 
 from faststream.nats import NatsBroker
 
 from contracts.entity_extractor import SERVICE
 from contracts.events import DataSourceDeleted, Event
-from contracts.topology import ERASURES, EXTRACT_SCHEMAS, LEARN_QUERIES
+from contracts.topology import ERASURES, EXTRACT_SCHEMAS, LEARN_QUERIES, READ_TURNS
 from entity_extractor.use_cases.learning import LearningUseCases
 from entity_extractor.use_cases.schemas import SchemaUseCases
+from entity_extractor.use_cases.turns import TurnUseCases
 from messaging import Consumer, Guard, PersonalData, each
+from messaging.consumer import Delivery
 
 
 def schemas(broker: NatsBroker, use_cases: SchemaUseCases, guard: Guard) -> Consumer:
@@ -27,6 +32,15 @@ def schemas(broker: NatsBroker, use_cases: SchemaUseCases, guard: Guard) -> Cons
 def queries(broker: NatsBroker, use_cases: LearningUseCases, guard: Guard) -> Consumer:
     """Learns from queries that ran."""
     return Consumer(broker, LEARN_QUERIES, guard(each(use_cases.executed)))
+
+
+def turns(broker: NatsBroker, use_cases: TurnUseCases, guard: Guard) -> Consumer:
+    """Reads what users say."""
+
+    async def handle(deliveries: Sequence[Delivery]) -> None:
+        await use_cases.happened([delivery.event for delivery in deliveries])
+
+    return Consumer(broker, READ_TURNS, guard(handle))
 
 
 def erasures(broker: NatsBroker, personal: PersonalData) -> Consumer:

@@ -6,12 +6,15 @@ from functools import partial
 
 from contracts.entity_extractor import SERVICE
 from entity_extractor import consumers, rpc
+from entity_extractor.readers import RuleReader
 from entity_extractor.settings import EntityExtractorSettings
 from entity_extractor.tables import outbox as outbox_table
+from entity_extractor.use_cases.facts import FactUseCases
 from entity_extractor.use_cases.learning import LearningUseCases
 from entity_extractor.use_cases.personal_data import personal_data
 from entity_extractor.use_cases.reading import ReadingUseCases
 from entity_extractor.use_cases.schemas import SchemaUseCases
+from entity_extractor.use_cases.turns import TurnUseCases
 from messaging import (
     Outbox,
     Relay,
@@ -51,23 +54,27 @@ async def running(settings: EntityExtractorSettings) -> AsyncIterator[Mapping[st
     personal = personal_data(database, erasures)
     schemas = SchemaUseCases(database, outbox, client, erasures)
     learning = LearningUseCases(database, outbox, client, schemas, erasures)
-    rpc.register(broker, ReadingUseCases(database), personal)
+    facts = FactUseCases(database, outbox)
+    reading = TurnUseCases(database, client, RuleReader(), facts, erasures)
+    rpc.register(broker, ReadingUseCases(database), facts, personal)
     serve_refused_commands(broker, SERVICE, worker, outbox)
     guard = partial(unless_erased, erasures=erasures, database=database)
     synced = consumers.schemas(broker, schemas, guard)
     executed = consumers.queries(broker, learning, guard)
+    turns = consumers.turns(broker, reading, guard)
     erased = consumers.erasures(broker, personal)
     checks: dict[str, Check] = {
         "database": database.ping,
         "nats": partial(ping, broker),
         "schemas": synced.ping,
         "queries": executed.ping,
+        "turns": turns.ping,
         "erasures": erased.ping,
     }
     serve_health(broker, SERVICE, checks)
     try:
         await start(broker)
-        async with background(relay.run(), synced.run(), executed.run(), erased.run()):
+        async with background(relay.run(), synced.run(), executed.run(), turns.run(), erased.run()):
             yield checks
     finally:
         await stop(broker)

@@ -168,6 +168,7 @@ async def test_a_body_made_of_errors_is_refused_without_listing_them(check_probl
         ("GET", f"/api/conversations/{UNKNOWN}/messages?limit=201", None, "limit"),
         ("GET", "/api/entities?entity_type=planet", None, "entity_type"),
         ("GET", "/api/relationships?data_source_id=x", None, "data_source_id"),
+        ("GET", "/api/facts?kind=rumour", None, "kind"),
         ("POST", "/api/data-sources", {"name": "x", "kind": "oracle", "connection": "x"}, "kind"),
         ("POST", "/api/data-sources", {"name": "x", "kind": "sqlite"}, "connection"),
         ("POST", "/api/rules", {"rule_name": "x", "rule_type": "preference"}, "rule_content"),

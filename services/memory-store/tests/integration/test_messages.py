@@ -12,6 +12,7 @@ from contracts.memory_store import (
     APPEND_MESSAGES,
     CREATE_CONVERSATION,
     DELETE_CONVERSATION,
+    FETCH_MESSAGES,
     GET_CONVERSATION,
     LIST_CONVERSATIONS,
     LIST_MESSAGES,
@@ -19,6 +20,7 @@ from contracts.memory_store import (
     AppendMessages,
     ConversationRef,
     CreateConversation,
+    FetchMessages,
     ListConversations,
     ListMessages,
     NewMessage,
@@ -243,3 +245,36 @@ async def test_a_conversation_that_no_list_could_show_is_not_kept_so(store, talk
         await store.call(UPDATE_CONVERSATION, UpdateConversation(conversation_id=talk, metadata={"two": "x" * 400_000}))
     found = await store.call(GET_CONVERSATION, ConversationRef(conversation_id=talk))
     assert set(found.metadata) == {"one"}
+
+
+async def test_turns_are_fetched_by_their_ids_with_the_source_they_are_about(store):
+    source = uuid4()
+    about, other = await open_talk(store, data_source_id=source), await open_talk(store)
+    said = [*await append(store, about, turn("one"), turn("two", role="assistant"))]
+    said += await append(store, other, turn("three"))
+    unknown = uuid4()
+    ids = (unknown, *(message.message_id for message in reversed(said)))
+    found = await store.call(FETCH_MESSAGES, FetchMessages(message_ids=ids))
+    assert [(m.content, m.role, m.data_source_id) for m in found.messages] == [
+        ("one", "user", source),
+        ("two", "assistant", source),
+        ("three", "user", None),
+    ]
+    assert {m.conversation_id for m in found.messages} == {about, other}
+    assert found.gone == (unknown,)
+    (nothing, gone) = (await store.call(FETCH_MESSAGES, FetchMessages(message_ids=ids[1:]), BOB)), set(ids[1:])
+    assert (nothing.messages, set(nothing.gone)) == ((), gone)
+
+
+async def test_turns_that_do_not_fit_one_message_are_left_for_the_next(store, talk):
+    said = await append(store, talk, *(turn("x" * 90_000) for _ in range(4)))
+    said += await append(store, talk, *(turn("x" * 90_000) for _ in range(4)))
+    wanted = [message.message_id for message in said]
+    fetched = 0
+    while wanted:
+        found = await store.call(FETCH_MESSAGES, FetchMessages(message_ids=tuple(wanted)))
+        assert found.messages
+        assert not found.gone
+        wanted = [each for each in wanted if each not in {message.message_id for message in found.messages}]
+        fetched += 1
+    assert fetched > 1

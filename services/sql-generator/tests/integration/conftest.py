@@ -3,6 +3,7 @@ contracts on real NATS."""
 
 import sqlite3
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import nats
@@ -126,6 +127,7 @@ class Others:
                     content=self.contents[ref.memory_id],
                     content_version=1,
                     memory_type="rule",
+                    occurred_at=datetime.now(UTC),
                 )
                 for ref in known[:1]  # one at a time, as when contents are long: the service has to ask again
             ),

@@ -236,7 +236,9 @@ async def test_an_erasure_in_the_middle_of_following_a_memory_wins(
         fetching.set()
         await may_answer.wait()
         (ref,) = request.memories
-        content = MemoryContent(**ref.model_dump(), content="No marmalade", content_version=1, memory_type="rule")
+        content = MemoryContent(
+            **ref.model_dump(), content="No marmalade", content_version=1, memory_type="rule", occurred_at=old.time
+        )
         return Contents(contents=(content,))
 
     broker = create_broker(stack.nats_url, service="memory-store")

@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from contracts.entity_extractor import FactKind, FactSource
 from contracts.identity import Identity
+from contracts.sql_generator import RuleType
 
 USER = "user"
 TEAM = "team"
@@ -34,6 +35,10 @@ _FAMILIES = {
 }
 _FAMILY_OF = {word: family for family, words in _FAMILIES.items() for word in words.split()}
 _CHARTS = re.compile(r"\b(charts?|plots?|graphs?|histograms?|diagrams?)\b")
+_LEAVES_OUT = re.compile(
+    r"\b(exclude[ds]?|leave out|ignored?|omit(ted)?|only|filter(ed)?|without|never (count|include|show)\w*)\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W_]+")
 _TASTES = frozenset({"prefers", "likes", "dislikes"})
 _SKILLS = frozenset({"knows", "is new to"})
@@ -138,6 +143,11 @@ def summed_up(owner: Identity, mentions: Sequence[Mention]) -> Fact:
 def holds(contradicting: Iterable[Fact]) -> Fact | None:
     """Which of the facts of one slot holds: the one said last."""
     return max(contradicting, key=lambda fact: (fact.said_at, str(fact.fact_id)), default=None)
+
+
+def rule_type(text: str) -> RuleType:
+    """What kind of rule a wish is: one that leaves rows out is a constraint, any other a preference."""
+    return "constraint" if _LEAVES_OUT.search(text) else "preference"
 
 
 def _family(what: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The sentences of a turn that its author says for themselves: no code, no quotations, no questions, nothing imagined."""
+"""The sentences of a turn that its author states: no code, no quotations, no questions, nothing imagined."""
 
 import re
 from collections.abc import Iterator
@@ -9,20 +9,24 @@ MAX_TURN_CHARS = 20_000
 _FENCED = re.compile(r"```.*?(```|\Z)", re.DOTALL)
 _CITED_LINE = re.compile(r"^\s*(>|\||--|#|//|<[^>]*>).*$", re.MULTILINE)
 # A full stop ends a sentence where a blank follows it, but not behind a number or an abbreviation.
-_END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bvs)(?<!\betc)([.!?…]+)(?=\s|$)|[\n\r]+|;\s")
+_END = re.compile(
+    r"(?<!\be\.g)(?<!\bi\.e)(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bvs)(?<!\betc)([.!?…]+)(?=\s|$)|[\n\r]+|;\s"
+)
 _OPENING = re.compile(
-    r"^((hi|hey|hello|ok|okay|thanks|thank you|great|well|so|and|also|but|oh|yes|no|sure|please|by the way|btw|fyi|just so"
-    r" you know|for context|as context|hey, this is for context)\b[\s,:!–-]*)+",
+    r"^((hi|hey|hello|ok|okay|thanks|thank you|great|well|so|and|also|but|oh|yes|no|sure|please|by the way|btw|fyi"
+    r"|just so you know|for context|as context|hey, this is for context)\b[\s,:!–-]*)+",
     re.IGNORECASE,
 )
 _QUESTION = re.compile(
     r"^(what|which|who|whom|whose|how|why|where|is|are|am|was|were|do|does|did|can|could|would|should|shall|will|has|have"
-    r" (you|we|they)|may|might|let me know|tell me|show|list|give|find|count|get|compare|select|with|explain|plot|sum)\b(?! ?=)",
+    r" (you|we|they)|may|might|let me know|tell me|show|list|give|find|count|get|compare|select|with|explain|plot"
+    r"|sum)\b(?! ?=)",
     re.IGNORECASE,
 )
 _IMAGINED = re.compile(
-    r"\b(imagine|suppose|supposing|pretend|assume|assuming|hypothetically|let'?s say|what if|as if|if (i|we) (were|was|had"
-    r"|lived|worked)|would|wish|role.?play|maybe|perhaps|probably|might|i guess|not sure|no idea)\b|/s$",
+    r"\b(imagine|suppose|supposing|pretend|assume|assuming|hypothetically|let'?s say|what if|as if"
+    r"|if (i|we) (were|was|had|lived|worked)|would|wish|role.?play|maybe|perhaps|probably|might|i guess"
+    r"|not sure|no idea)\b|/s$",
     re.IGNORECASE,
 )
 _REPORTED = re.compile(
@@ -34,16 +38,17 @@ _REPORTED = re.compile(
 # What follows is material to work on, not said by the author: all of the rest of the turn.
 _MATERIAL = re.compile(
     r"\b(translate|write|draft|rewrite|rephrase|paraphrase|summari[sz]e|proofread|correct|compose|reply to|classify"
-    r"|analy[sz]e|generate|complete)\b.{0,40}(:|\b(that says|saying|feedback|text|email|mail|letter|sentence|story|poem)\b)",
+    r"|analy[sz]e|generate|complete)\b.{0,40}(:|\b(that says|saying|feedback|text|email|mail|letter|sentence"
+    r"|story|poem)\b)",
     re.IGNORECASE,
 )
 # Orders to the assistant about itself, and statements that would change data: never learned.
 _HOSTILE = re.compile(
     r"\b(ignore|disregard|forget|override|bypass)\b.{0,30}\b(instructions?|rules?|prompts?|guard|filters?|everything)\b"
-    r"|\b(system prompt|hidden instructions?|jailbreak|password|api key|secret key|superadmin|administrator|admin rights?"
-    r"|guard|safety|restrictions?|without confirmation|ask for confirmation)\b"
+    r"|\b(system prompt|hidden instructions?|jailbreak|password|api key|secret key|superadmin|administrator"
+    r"|admin rights?|guard|safety|restrictions?|without confirmation|ask for confirmation)\b"
     r"|\b(you are|you're|act as|you must|you will)\b"
-    r"|\b(drop|delete|truncate|alter|insert|update|grant|revoke)\s+(table|tables|from|into|database|all)\b|\bdelete from\b"
+    r"|\b(drop|delete|truncate|alter|insert|update|grant|revoke)\s+(table|tables|from|into|database|all)\b"
     r"|[<>{}`]|--|';",
     re.IGNORECASE,
 )

@@ -17,6 +17,7 @@ from entity_extractor.repository.turns import TurnKey
 from entity_extractor.tables import fact_mentions, facts, forgotten_facts
 from persistence import Transaction
 
+_MAX_KNOWN = 100
 _KEY = ("tenant_id", "user_id", "fact_id")
 
 
@@ -74,6 +75,17 @@ async def of_slots(transaction: Transaction, owner: Identity, slots: Collection[
     return await _facts(transaction, owner, facts.c.slot_id.in_(slots)) if slots else {}
 
 
+async def latest(transaction: Transaction, owner: Identity) -> list[Statement]:
+    """What is known of a user, the latest said first; as much as whoever reads needs in order not to say it again."""
+    statement = (
+        select(facts)
+        .where(owned(facts, owner), facts.c.superseded_by.is_(None))
+        .order_by(facts.c.said_at.desc(), facts.c.fact_id.desc())
+        .limit(_MAX_KNOWN)
+    )
+    return [_statement(row) for row in await transaction.execute(statement)]
+
+
 async def save(transaction: Transaction, owner: Identity, changed: Iterable[Fact]) -> None:
     """Add these facts, or replace what is kept of them."""
     rows = [
@@ -111,9 +123,7 @@ async def forget(transaction: Transaction, owner: Identity, fact_id: UUID, at: d
     row = {"tenant_id": owner.tenant_id, "user_id": owner.user_id, "fact_id": fact_id, "forgotten_at": at}
     statement = insert(forgotten_facts).values(created_at=func.now(), **row)
     latest = func.greatest(forgotten_facts.c.forgotten_at, statement.excluded.forgotten_at)
-    await transaction.execute(
-        statement.on_conflict_do_update(index_elements=_KEY, set_={"forgotten_at": latest})
-    )
+    await transaction.execute(statement.on_conflict_do_update(index_elements=_KEY, set_={"forgotten_at": latest}))
     await transaction.execute(
         delete(fact_mentions).where(
             owned(fact_mentions, owner), fact_mentions.c.fact_id == fact_id, fact_mentions.c.said_at <= at

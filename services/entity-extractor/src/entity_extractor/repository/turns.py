@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from sqlalchemy import delete, func, select, text, tuple_
+from sqlalchemy import ColumnElement, delete, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.entity_extractor import FactSource
@@ -48,9 +48,7 @@ async def of_conversations(transaction: Transaction, owner: Identity, conversati
     return [TurnKey(row.source_type, row.source_id) for row in await transaction.execute(statement)]
 
 
-async def mark(
-    transaction: Transaction, owner: Identity, read: Iterable[tuple[TurnKey, int, UUID | None]]
-) -> None:
+async def mark(transaction: Transaction, owner: Identity, read: Iterable[tuple[TurnKey, int, UUID | None]]) -> None:
     """Note which versions were read, each with its conversation if any."""
     rows = [
         {
@@ -76,5 +74,5 @@ async def unmark(transaction: Transaction, owner: Identity, keys: Collection[Tur
         await transaction.execute(delete(turns).where(owned(turns, owner), _among(keys)))
 
 
-def _among(keys: Collection[TurnKey]):  # noqa: ANN202
+def _among(keys: Collection[TurnKey]) -> ColumnElement[bool]:
     return tuple_(turns.c.source_type, turns.c.source_id).in_([(key.source_type, key.source_id) for key in keys])

@@ -1,20 +1,44 @@
 """What entity-extractor keeps of a user: what goes out of it, and what is erased."""
 
-from entity_extractor.tables import entities, learned_queries, outbox, relationships, sources
+from entity_extractor.tables import (
+    entities,
+    fact_mentions,
+    facts,
+    forgotten_facts,
+    learned_queries,
+    outbox,
+    relationships,
+    sources,
+    turns,
+)
 from messaging import PersonalData
 from persistence import Database
 from persistence.erasures import Erasures
 from persistence.personal_data import Export
 
-# `words` are what entities are found by: derived from their names.
+# `words` and `slot_id` are what entities and contradictions are found by: derived from what goes out.
 _EXPORTED = (
     Export("entities", entities, leave_out={"words"}),
     Export("relationships", relationships),
     Export("graph_sources", sources),
     Export("learned_queries", learned_queries),
+    Export("facts", facts, leave_out={"slot_id"}),
+    Export("fact_mentions", fact_mentions),
+    Export("forgotten_facts", forgotten_facts),
+    Export("read_turns", turns),
 )
 # Relationships refer to entities.
-_ERASED = (relationships, entities, learned_queries, sources, outbox)
+_ERASED = (
+    relationships,
+    entities,
+    learned_queries,
+    sources,
+    fact_mentions,
+    facts,
+    forgotten_facts,
+    turns,
+    outbox,
+)
 
 
 def personal_data(database: Database, erasures: Erasures) -> PersonalData:

@@ -1,7 +1,6 @@
 """Reading the graph: its entities, its relationships, and what bears on a question."""
 
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
 from contracts.entity_extractor import (
@@ -15,14 +14,13 @@ from contracts.entity_extractor import (
     Relationships,
 )
 from contracts.identity import Identity
-from contracts.methods import ProblemError
-from contracts.problems import FieldError, problem
 from entity_extractor.domain.graph import Relationship, SourceKey
 from entity_extractor.domain.meaning import meant
 from entity_extractor.domain.paths import JoinEdge, JoinGraph
 from entity_extractor.domain.schema_graph import table_node
 from entity_extractor.domain.words import question_words
 from entity_extractor.repository import entities, relationships
+from entity_extractor.use_cases.cursors import position
 from messaging import paging
 from persistence import Database, cursor
 
@@ -44,7 +42,7 @@ class ReadingUseCases:
         Raises:
             ProblemError: `invalid`, the cursor is not ours.
         """
-        after = _position(request.cursor, int, UUID)
+        after = position(request.cursor, int, UUID)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             found = await entities.page(transaction, owner, request, after)
         page, last = paging.page(found, request.limit)
@@ -59,7 +57,7 @@ class ReadingUseCases:
         Raises:
             ProblemError: `invalid`, the cursor is not ours.
         """
-        after = _position(request.cursor, float, int, UUID)
+        after = position(request.cursor, float, int, UUID)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             found = await relationships.page(transaction, owner, request, after)
         page, last = paging.page(found, request.limit)
@@ -113,11 +111,3 @@ def _uses(edges: Iterable[Relationship]) -> tuple[KnownUse, ...]:
     return tuple(
         KnownUse.model_validate({"column": column, "use": use, "usage_count": count}) for (column, use), count in ranked
     )
-
-
-def _position(text: str | None, *types: type) -> Any:
-    try:
-        return cursor.decode(text, *types) if text is not None else None
-    except cursor.CursorError as error:
-        wrong = FieldError(field="cursor", message=str(error))
-        raise ProblemError(problem("invalid", errors=(wrong,))) from error

@@ -69,12 +69,8 @@ def upgrade() -> None:
         ("facts", "slot", "slot_id"),
         ("facts", "said", "said_at desc, fact_id desc"),
     ):
-        op.execute(
-            f"create index memori_{table}_{name} on {SCHEMA}.memori_{table} (tenant_id, user_id, {columns})"
-        )
-    isolate_users(
-        SCHEMA, SERVICE, "memori_turns", "memori_fact_mentions", "memori_facts", "memori_forgotten_facts"
-    )
+        op.execute(f"create index memori_{table}_{name} on {SCHEMA}.memori_{table} (tenant_id, user_id, {columns})")
+    isolate_users(SCHEMA, SERVICE, "memori_turns", "memori_fact_mentions", "memori_facts", "memori_forgotten_facts")
 
 
 def downgrade() -> None:

@@ -1,0 +1,20 @@
+"""Cursors that come from outside."""
+
+from typing import Any
+
+from contracts.methods import ProblemError
+from contracts.problems import FieldError, problem
+from persistence import cursor
+
+
+def position(text: str | None, *types: type) -> Any:
+    """The position in a list that a cursor stands for; None for the beginning.
+
+    Raises:
+        ProblemError: `invalid`, the cursor is not ours.
+    """
+    try:
+        return cursor.decode(text, *types) if text is not None else None
+    except cursor.CursorError as error:
+        wrong = FieldError(field="cursor", message=str(error))
+        raise ProblemError(problem("invalid", errors=(wrong,))) from error
