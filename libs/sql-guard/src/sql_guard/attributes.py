@@ -56,7 +56,7 @@ def _from_items(tree: exp.Expr) -> dict[str, frozenset[str] | None]:
     ):
         alias = item.args.get("alias")
         names = frozenset(_alias_names(item, alias))
-        fields = None if _is_row_source(item) else (frozenset(_declared_columns(alias)) or names)
+        fields = None if _is_row_source(item) else (frozenset(_declared_columns(item, alias)) or names)
         for name in names:
             known = found.get(name, fields)
             found[name] = known if fields is None else fields if known is None else known & fields
@@ -65,7 +65,7 @@ def _from_items(tree: exp.Expr) -> dict[str, frozenset[str] | None]:
 
 def _is_row_source(item: exp.Expr) -> bool:
     if isinstance(item, exp.Table):
-        return isinstance(item.this, exp.Identifier) and not item.args.get("rows_from")
+        return isinstance(item.this, exp.Identifier | exp.JSONTable | exp.XMLTable) and not item.args.get("rows_from")
     if isinstance(item, exp.Lateral):
         return isinstance(item.this, exp.Subquery)
     return isinstance(item, exp.Subquery | exp.Values | exp.JSONTable | exp.XMLTable)
@@ -81,8 +81,10 @@ def _alias_names(item: exp.Expr, alias: object) -> Iterator[str]:
             yield function_name(call).lower()
 
 
-def _declared_columns(alias: object) -> Iterator[str]:
-    for column in (alias.args.get("columns") or ()) if isinstance(alias, exp.TableAlias) else ():
+def _declared_columns(item: exp.Expr, alias: object) -> Iterator[str]:
+    declared = list(alias.args.get("columns") or ()) if isinstance(alias, exp.TableAlias) else []
+    # `unnest(...) WITH ORDINALITY AS u(x, n)`: the parser keeps n apart.
+    for column in (*declared, item.args.get("offset")):
         identifier = column.this if isinstance(column, exp.ColumnDef) else column
         if isinstance(identifier, exp.Identifier):
             yield _folded(identifier)

@@ -18,6 +18,7 @@ _INFORMATION_SCHEMA: Final = frozenset(
     {
         "tables",
         "columns",
+        "views",
         "schemata",
         "table_constraints",
         "key_column_usage",
@@ -44,6 +45,13 @@ _PG_CATALOG: Final = frozenset(
         "pg_constraint",
         "pg_enum",
         "pg_description",
+        "pg_views",
+        "pg_matviews",
+        "pg_attrdef",
+        "pg_inherits",
+        "pg_collation",
+        "pg_timezone_names",
+        "pg_timezone_abbrevs",
     }
 )
 _MYSQL_SYSTEM: Final = frozenset({"mysql", "performance_schema", "sys", "ndbinfo"})

@@ -28,7 +28,7 @@ CurrentDate CurrentTime CurrentTimestamp Localtime Localtimestamp CurrentUser Cu
 CurrentCatalog CurrentSchema SessionUser
 JSONExtract JSONExtractScalar JSONBExtract JSONBExtractScalar JSONBContainsTopKey JSONBContainsAllTopKeys
 JSONBContainsAnyTopKeys JSONBDeleteAtPath JSONBContains JSONBPathExists JSONArrayContains JSONValue
-JSONExtractQuote JSONTable JSONSchema JSONColumnDef FormatJson OnCondition JSONPath JSONPathRoot JSONPathKey
+JSON JSONExtractQuote JSONTable JSONSchema JSONColumnDef FormatJson OnCondition JSONPath JSONPathRoot JSONPathKey
 JSONPathSubscript JSONPathWildcard JSONPathSlice JSONPathRecursive
 XMLTable XMLNamespace
 """
@@ -145,5 +145,5 @@ def _check_type(node: exp.DataType, dialect: Dialect) -> None:
     if not all(_BARE_IDENTIFIER.fullmatch(part) for part in parts):
         raise Refusal("type_not_allowed", "a malformed type name")
     # reg* types resolve catalog objects by name; pg_* and sys types are the server's own.
-    if dialect == "postgres" and parts[-1].startswith(("reg", "pg_")):
+    if dialect in {"postgres", "duckdb"} and parts[-1].startswith(("reg", "pg_")):
         raise Refusal("type_not_allowed", f"type {parts[-1]} is not allowed")

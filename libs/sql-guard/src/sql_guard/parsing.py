@@ -72,6 +72,8 @@ class _QueriesOnly(Parser):
     """Before a dialect's parser: no functions by name, no statement but a query, no fallback to `Command`."""
 
     FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {}
+    LIMIT_PERCENT: ClassVar[bool] = False
+    """Whether `LIMIT 10 %` is a share of the rows; elsewhere `%` after LIMIT is an operator as anywhere."""
     steps_left: int = 0
 
     def _advance(self, times: int = 1) -> None:
@@ -79,6 +81,9 @@ class _QueriesOnly(Parser):
         if self.steps_left < 0:
             raise Refusal("too_complex", "the statement takes too long to parse")
         super()._advance(times)
+
+    def _parse_term(self, parse_mod: bool = True) -> exp.Expr | None:
+        return super()._parse_term(parse_mod=parse_mod or not self.LIMIT_PERCENT)
 
     def _parse_command(self) -> exp.Command:
         self.raise_error("not a query")
@@ -106,6 +111,18 @@ def _operator(node: type[exp.Binary]) -> Callable[..., exp.Expr]:
 
 
 _ARROWS: Final = {TokenType.ARROW: _operator(exp.JSONExtract), TokenType.DARROW: _operator(exp.JSONExtractScalar)}
+
+
+def _arrow(parser: Parser, names: list[exp.Expr]) -> exp.Expr:
+    """`f(meta -> '$.a')` of DuckDB takes a value out of JSON, `f(x -> x + 1)` is a function of x."""
+    body = parser._parse_disjunction()  # noqa: SLF001  # called back by the parser, as its own builders are
+    first = body
+    while isinstance(first, exp.Binary | exp.Neg | exp.Cast):
+        first = first.this
+    if len(names) == 1 and isinstance(first, exp.Literal):
+        return parser.expression(exp.JSONExtract(this=exp.Column(this=names[0]), expression=body))
+    replaced = parser._replace_lambda(body, names)  # noqa: SLF001
+    return parser.expression(exp.Lambda(this=replaced, expressions=names))
 
 
 class CosineDistance(exp.Expression, exp.Binary):
@@ -142,11 +159,15 @@ class _SQLite(_QueriesOnly, SQLiteParser):
 
 
 class _DuckDB(_QueriesOnly, DuckDBParser):
+    # `list(x)[1]` calls the aggregate; LIST[1] is no list of this dialect.
+    ARRAY_CONSTRUCTORS: ClassVar[dict[str, type[exp.Func]]] = {"ARRAY": exp.Array}
     FUNCTION_PARSERS = _only(
         DuckDBParser.FUNCTION_PARSERS,
         *("CAST", "EXTRACT", "OVERLAY", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST"),
     )
     JSON_OPERATORS: ClassVar[dict[Any, Any]] = {**DuckDBParser.JSON_OPERATORS, **_ARROWS}
+    LAMBDAS: ClassVar[dict[Any, Any]] = {**DuckDBParser.LAMBDAS, TokenType.ARROW: _arrow}
+    LIMIT_PERCENT = True
     STATEMENT_PARSERS: ClassVar[dict[Any, Any]] = {
         TokenType.DESCRIBE: DuckDBParser.STATEMENT_PARSERS[TokenType.DESCRIBE],
         TokenType.PIVOT: lambda self: self.parse_pivot_query(),

@@ -73,6 +73,7 @@ class _Postgres(PostgresGenerator):
         **PostgresGenerator.TRANSFORMS,
         **_ARROWS,
         CosineDistance: lambda self, e: self.binary(e, "<=>"),
+        exp.CurrentTime: lambda self, e: f"CURRENT_TIME({self.sql(e, 'this')})" if e.this else "CURRENT_TIME",
     }
 
 
@@ -100,6 +101,8 @@ class _SQLite(SQLiteGenerator):
 
 class _DuckDB(DuckDBGenerator):
     MULTI_ARG_DISTINCT = True
+    # sqlglot warns of differences between engines, of which there are none here.
+    extract_sql = Generator.extract_sql
     TRANSFORMS: ClassVar[dict[Any, Any]] = {
         **DuckDBGenerator.TRANSFORMS,
         **_ARROWS,

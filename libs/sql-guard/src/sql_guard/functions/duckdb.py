@@ -1,10 +1,10 @@
 """Functions of DuckDB.
 
-Source: duckdb_functions() of DuckDB 2.0 and https://duckdb.org/docs/stable/sql/functions/overview. Left out on purpose:
-files and network (read_*, glob, sniff_csv, parquet_*, *_scan, st_read), SQL in strings or tables by name (query,
-query_table, json_execute_serialized_sql, json_serialize_plan, histogram over a table, summary), the environment and
-settings (getenv, getvariable, current_setting, duckdb_*, pragma_*, which_secret), sequences (nextval, setval, currval),
-sleep_ms, pg_sleep, setseed, write_log, error, and internal functions.
+Source: duckdb_functions() of DuckDB 2.0 and https://duckdb.org/docs/stable/sql/functions/overview. Left out on
+purpose: files and network (read_*, glob, sniff_csv, parquet_*, *_scan, st_read), SQL in strings or tables by name
+(query, query_table, json_execute_serialized_sql, json_serialize_plan, histogram over a table, summary), the
+environment and settings (getenv, getvariable, current_setting, duckdb_*, pragma_*, which_secret), sequences
+(nextval, setval, currval), sleep_ms, pg_sleep, setseed, write_log, error, and internal functions.
 """
 
 from typing import Final
@@ -20,7 +20,7 @@ string_agg sum to_string transform unique value var_pop var_samp where zip cross
 
 _SCALAR: Final = """
 all any array columns some
-abs acos acosh add asin asinh atan atan2 atanh bar bin cbrt ceil ceiling cos cosh cot degrees divide even exp
+abs acos acosh add asin asinh atan atan2 atanh bar bin binom cbrt ceil ceiling cos cosh cot degrees divide even exp
 factorial fdiv floor fmod gamma gcd greatest_common_divisor isfinite isinf isnan lcm least_common_multiple lgamma
 ln log log10 log2 mod multiply nextafter pi pow power radians random round round_even roundbankers sign signbit sin
 sinh sqrt subtract tan tanh trunc xor bit_count get_bit set_bit bit_position bitstring unbin unhex
@@ -30,11 +30,11 @@ format_bytes from_base64 from_binary from_hex greatest hamming hash hex ilike_es
 jaro_winkler_similarity lcase least left left_grapheme len length length_grapheme levenshtein like_escape lower
 lpad ltrim md5 md5_number md5_number_lower md5_number_upper mismatches nfc_normalize not_ilike_escape
 not_like_escape octet_length ord overlay parse_dirname parse_dirpath parse_filename parse_formatted_bytes
-parse_path position prefix printf regexp_escape regexp_extract regexp_extract_all regexp_full_match regexp_matches
-regexp_replace regexp_split_to_array regexp_split_to_table repeat replace reverse right right_grapheme rpad rtrim
-sha1 sha256 split split_part starts_with str_split str_split_regex string_split string_split_regex string_to_array
-strip_accents strlen strpos substr substring substring_grapheme suffix to_base to_base64 to_binary to_hex translate
-trim ucase unicode upper url_decode url_encode collation
+parse_path path_join position prefix printf regexp_escape regexp_extract regexp_extract_all regexp_full_match
+regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table repeat replace reverse right
+right_grapheme rpad rtrim sha1 sha256 split split_part starts_with str_split str_split_regex string_split
+string_split_regex string_to_array strip_accents strlen strpos substr substring substring_grapheme suffix to_base
+to_base64 to_binary to_hex translate trim ucase unicode upper url_decode url_encode collation
 age ago century current_date current_localtime current_localtimestamp current_time current_timestamp date date_add
 date_diff date_part date_sub date_trunc datediff datepart datesub datetrunc day dayname dayofmonth dayofweek
 dayofyear days_in_month decade epoch epoch_ms epoch_ns epoch_us era extract get_current_time get_current_timestamp

@@ -1,8 +1,8 @@
 """Functions of SQLite, with those of its JSON, math and full-text extensions.
 
-Sources: https://sqlite.org/lang_corefunc.html, lang_aggfunc.html, lang_datefunc.html, lang_mathfunc.html, json1.html,
-windowfunctions.html, fts5.html#_auxiliary_functions_. Left out on purpose: load_extension, readfile, writefile, edit,
-fts3_tokenizer, sqlite_log, and what tells of the session (changes, last_insert_rowid).
+Sources: https://sqlite.org/lang_corefunc.html, lang_aggfunc.html, lang_datefunc.html, lang_mathfunc.html,
+json1.html, windowfunctions.html, fts5.html#_auxiliary_functions_. Left out on purpose: load_extension, readfile,
+writefile, edit, fts3_tokenizer, sqlite_log, and what tells of the session (changes, last_insert_rowid).
 """
 
 from typing import Final
@@ -20,7 +20,7 @@ json jsonb json_array jsonb_array json_array_insert jsonb_array_insert json_arra
 json_extract jsonb_extract json_group_array jsonb_group_array json_group_object jsonb_group_object json_insert
 jsonb_insert json_object jsonb_object json_patch jsonb_patch json_pretty json_quote json_remove jsonb_remove
 json_replace jsonb_replace json_set jsonb_set json_type json_valid
-bm25 highlight snippet match
+bm25 highlight snippet match matchinfo offsets
 """
 
 SCALAR: Final = frozenset(_SCALAR.split())
