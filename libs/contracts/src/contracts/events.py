@@ -206,6 +206,15 @@ class QueryFailed(QueryEventData):
     type: ClassVar[str] = "query.failed"
 
 
+class QueryRated(QueryEventData):
+    """A person said how good an answer is, or corrected it: `superseded_by` is the query with the corrected SQL."""
+
+    type: ClassVar[str] = "query.rated"
+    score: int | None
+    trust: str
+    superseded_by: UUID | None
+
+
 EVENTS: dict[str, type[EventData]] = {
     data.type: data
     for data in (
@@ -230,6 +239,7 @@ EVENTS: dict[str, type[EventData]] = {
         QueryGenerated,
         QueryExecuted,
         QueryFailed,
+        QueryRated,
     )
 }
 

@@ -19,6 +19,8 @@ SAMPLES = {
     str: "text",
     str | None: "text",
     int: 1,
+    int | None: 1,
+    UUID | None: "00000000-0000-4000-8000-000000000001",
     ArchivedReason: "superseded",
 }
 

@@ -1,6 +1,7 @@
 """The routes of what sql-generator owns, and whoever asks: what is asked of which service, and what is answered."""
 
 import io
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import nanoarrow
@@ -11,7 +12,11 @@ from contracts.methods import Empty
 from contracts.sql_generator import (
     Answer,
     DataSources,
+    Queries,
+    QueryDetail,
+    QueryOverview,
     QueryResult,
+    Rated,
     ResultColumn,
     Rule,
     Rules,
@@ -198,6 +203,56 @@ async def test_a_query_that_fails_has_no_result_to_download(ada, services):
     assert (failed.status_code, failed.json()["type"]) == (409, "conflict")
     assert "cannot be reached" in failed.json()["detail"]
     assert (await ada.get(f"/api/queries/{uuid4()}/result", params={"format": "exe"})).status_code == 422
+
+
+async def test_past_queries_are_listed_read_rated_and_forgotten(ada, services):
+    time = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    shared = {
+        "question": "how many orders?",
+        "data_source_id": uuid4(),
+        "conversation_id": None,
+        "status": "executed",
+        "sql": "SELECT 1",
+        "intent": "select",
+        "trust": "verified",
+        "row_count": 1,
+        "elapsed_ms": 2.5,
+        "created_at": time,
+        "updated_at": time,
+    }
+
+    def detail(query_id):
+        whole = {"explanation": "", "confidence": 1, "model": "offline", "tables": ("orders",), "columns": ()}
+        return QueryDetail(query_id=query_id, **shared, **whole)
+
+    async def listed(request, identity):
+        return Queries(queries=(QueryOverview(query_id=uuid4(), **shared),), next_cursor="more")
+
+    async def read(request, identity):
+        return detail(request.query_id)
+
+    async def rated(request, identity):
+        return Rated(query=detail(request.query_id))
+
+    async def deleted(request, identity):
+        return Empty()
+
+    services.on(sql_generator.LIST_QUERIES, listed)
+    services.on(sql_generator.READ_QUERY, read)
+    services.on(sql_generator.RATE, rated)
+    services.on(sql_generator.DELETE_QUERY, deleted)
+    wanted = {"trust": "verified", "intent": "select", "since": "2026-01-01T00:00:00Z", "limit": "5"}
+    page = (await ada.get("/api/queries", params=wanted)).json()
+    assert (len(page["queries"]), page["next_cursor"]) == (1, "more")
+    request = services.asked(sql_generator.LIST_QUERIES)[-1]
+    assert (request.trust, request.intent, request.limit) == ("verified", "select", 5)
+    path = f"/api/queries/{(query_id := uuid4())}"
+    assert (await ada.get(path)).json()["tables"] == ["orders"]
+    said = {"score": 5, "notes": "as it should be"}
+    assert (await ada.post(f"{path}/feedback", json=said)).json()["query"]["trust"] == "verified"
+    request = services.asked(sql_generator.RATE)[-1]
+    assert (request.query_id, request.score, request.notes, request.corrected_sql) == (query_id, 5, said["notes"], None)
+    assert (await ada.delete(path)).status_code == 204
 
 
 async def test_whoever_asks_travels_with_every_call(gateway_url, services, ada, token):

@@ -174,6 +174,13 @@ async def test_a_body_made_of_errors_is_refused_without_listing_them(check_probl
         ("POST", "/api/rules", {"rule_name": "x", "rule_type": "preference"}, "rule_content"),
         ("POST", "/api/queries", {"question": ""}, "question"),
         ("POST", "/api/queries", {"question": "x", "execute": "yes"}, "execute"),
+        ("POST", f"/api/queries/{UNKNOWN}/feedback", {}, "body"),
+        ("POST", f"/api/queries/{UNKNOWN}/feedback", {"score": 6}, "score"),
+        ("POST", f"/api/queries/{UNKNOWN}/feedback", {"score": True}, "score"),
+        ("POST", f"/api/queries/{UNKNOWN}/feedback", {"corrected_sql": ""}, "corrected_sql"),
+        ("POST", f"/api/queries/{UNKNOWN}/feedback", {"corrected_sql": "x" * 20_001}, "corrected_sql"),
+        ("POST", f"/api/queries/{UNKNOWN}/feedback", {"notes": "a\x00b"}, "notes"),
+        ("POST", "/api/queries/x/feedback", {"score": 5}, "query_id"),
     ],
 )
 async def test_every_route_names_the_field_that_is_wrong(check_problem, ada, services, method, path, body, field):

@@ -1,14 +1,14 @@
 """The registered connections: sealed where they are kept, opened only where a source is connected to."""
 
 from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 from contracts.identity import Identity
 from contracts.sql_generator import SourceKind
 from persistence.sealing import SecretBox, SecretUnreadable
 from sql_generator.repository.data_sources import StoredSource
-from sql_generator.sources import Source, SourceUnreachable
+from sql_generator.sources import Source, SourceError, SourceUnreachable
 from sql_generator.sources.cached import ResultCache
 from sql_generator.sources.connect import ConnectPolicy, open_source
 
@@ -47,6 +47,13 @@ class Connections:
             ) from None
         async with self.source(stored.source.kind, connection) as source:
             yield source if self._cache is None else self._cache.over(source, _shared_by(stored, owner))
+
+    async def reachable_source(self, stack: AsyncExitStack, stored: StoredSource, owner: Identity) -> Source | None:
+        """The source of a registered connection, open until `stack` is left; None where it cannot be opened now."""
+        try:
+            return await stack.enter_async_context(self.stored_source(stored, owner))
+        except SourceError:
+            return None
 
     def forget(self) -> None:
         """Keep no result of anybody in memory."""

@@ -35,6 +35,8 @@ from sql_generator.sources.connect import ConnectPolicy
 from sql_generator.tables import outbox as outbox_table
 from sql_generator.use_cases.context import ContextGatherer
 from sql_generator.use_cases.data_sources import DataSourceUseCases
+from sql_generator.use_cases.feedback import FeedbackUseCases
+from sql_generator.use_cases.history import HistoryUseCases
 from sql_generator.use_cases.personal_data import personal_data
 from sql_generator.use_cases.queries import QueryUseCases
 from sql_generator.use_cases.recording import Recorder
@@ -72,6 +74,8 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
     personal = personal_data(database, erasures, connections)
     data_sources = DataSourceUseCases(database, outbox, connections, erasures)
     rules = RuleUseCases(database, client, erasures)
+    writer = Writer(_limits(settings))
+    recorder = Recorder(database, outbox, erasures) if settings.memori_enabled else None
     queries = QueryUseCases(
         database,
         data_sources,
@@ -82,12 +86,20 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
             max_memories=settings.memory_max_context_memories,
             recall=settings.memori_enabled,
         ),
-        Writer(_limits(settings)),
+        writer,
         model,
         settings.prices,
-        Recorder(database, outbox, erasures) if settings.memori_enabled else None,
+        recorder,
     )
-    rpc.register(broker, data_sources=data_sources, rules=rules, queries=queries, personal=personal)
+    rpc.register(
+        broker,
+        data_sources=data_sources,
+        rules=rules,
+        queries=queries,
+        feedback=FeedbackUseCases(database, outbox, data_sources, connections, writer, recorder),
+        past=HistoryUseCases(database),
+        personal=personal,
+    )
     serve_refused_commands(broker, SERVICE, worker, outbox)
     memories = consumers.memories(broker, rules, partial(unless_erased, erasures=erasures, database=database))
     erased = consumers.erasures(broker, personal)

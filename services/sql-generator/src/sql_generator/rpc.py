@@ -5,6 +5,8 @@ from faststream.nats import NatsBroker
 from contracts import sql_generator as contract
 from messaging import PersonalData, serve
 from sql_generator.use_cases.data_sources import DataSourceUseCases
+from sql_generator.use_cases.feedback import FeedbackUseCases
+from sql_generator.use_cases.history import HistoryUseCases
 from sql_generator.use_cases.queries import QueryUseCases
 from sql_generator.use_cases.rules import RuleUseCases
 
@@ -15,6 +17,8 @@ def register(
     data_sources: DataSourceUseCases,
     rules: RuleUseCases,
     queries: QueryUseCases,
+    feedback: FeedbackUseCases,
+    past: HistoryUseCases,
     personal: PersonalData,
 ) -> None:
     """Answer this service's methods."""
@@ -30,4 +34,8 @@ def register(
     serve(broker, contract.GENERATE, queries.generate)
     serve(broker, contract.EXECUTE, queries.execute)
     serve(broker, contract.GET_QUERY, queries.get)
+    serve(broker, contract.RATE, feedback.rate)
+    serve(broker, contract.LIST_QUERIES, past.list)
+    serve(broker, contract.READ_QUERY, past.read)
+    serve(broker, contract.DELETE_QUERY, past.delete)
     personal.serve(broker, contract.SERVICE)

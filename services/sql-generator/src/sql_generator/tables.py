@@ -83,6 +83,8 @@ query_patterns = Table(
     Column("conversation_id", Uuid),
     Column("data_source_id", Uuid, nullable=False),
     Column("natural_language_query", Text, nullable=False),
+    # The same for questions of the same normalised wording; a hash, because an index holds no long text.
+    Column("question_key", Text),
     Column("generated_sql", Text),
     Column("query_intent", Text),
     Column("status", Text, nullable=False),
@@ -97,6 +99,11 @@ query_patterns = Table(
     Column("was_modified", Boolean, nullable=False),
     Column("modification_notes", Text),
     Column("trust", Text, nullable=False),
+    # What the trust is again once the tables and columns that a stale query names are back.
+    Column("trust_when_fresh", Text),
+    Column("verified_by", Text),
+    Column("verified_at", DateTime(timezone=True)),
+    Column("superseded_by", Uuid),
     Column("question_embedding", Vector),
     Column("embedding_model", Text),
     # The whole answer but its rows and their chart: those are the source's, and are read again when they are asked for.

@@ -6,6 +6,7 @@ import sql_generator
 from persistence.migrations import migrate, migrator
 
 SCRIPTS = Path(sql_generator.__file__).parent / "migrations"
+REVISIONS = sorted(path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*.py"))
 SHAPE = """
     select table_name, column_name, data_type, is_nullable, column_default
     from information_schema.columns
@@ -28,8 +29,8 @@ async def test_down_leaves_nothing_and_up_again_the_same(stack, rows):
         "memori_outbox",
         "memori_erasures",
     }
-    assert await run(stack, direction="downgrade") == ["0003", "0002", "0001"]
+    assert await run(stack, direction="downgrade") == REVISIONS[::-1]
     assert (await rows(SHAPE), await rows(POLICIES)) == ([], [])
-    assert await run(stack) == ["0001", "0002", "0003"]
+    assert await run(stack) == REVISIONS
     assert await run(stack) == []
     assert (await rows(SHAPE), await rows(POLICIES)) == before

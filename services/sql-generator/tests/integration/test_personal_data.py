@@ -110,7 +110,7 @@ async def test_everything_goes_out_but_secrets_and_what_is_derived(service, ada,
     assert (query["natural_language_query"], query["generated_sql"]) == (QUESTION, answer.sql)
     assert query["answer"]["status"] == "executed"
     assert not {"connection", "tenant_id", "user_id"} & source.keys()
-    assert not {"question_embedding", "embedding_model"} & query.keys()
+    assert not {"question_embedding", "embedding_model", "question_key"} & query.keys()
     assert str(shop) not in json.dumps(found)
 
 

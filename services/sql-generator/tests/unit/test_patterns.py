@@ -10,7 +10,6 @@ from sql_generator.domain.patterns import (
     Candidate,
     examples_for,
     overlap,
-    trust_after,
 )
 
 
@@ -26,8 +25,8 @@ def test_the_most_similar_come_first():
     ]
 
 
-def test_of_equally_similar_ones_the_verified_comes_first():
-    plain, verified = candidate(sql="SELECT 1", cosine=0.7), candidate(sql="SELECT 2", cosine=0.7, trust="verified")
+def test_verified_ones_come_before_more_similar_ones_that_merely_ran():
+    plain, verified = candidate(sql="SELECT 1", cosine=0.9), candidate(sql="SELECT 2", cosine=0.7, trust="verified")
     assert examples_for("?", [plain, verified])[0].pattern_id == verified.pattern_id
 
 
@@ -62,13 +61,3 @@ words = st.sets(st.sampled_from("abcdefgh"))
 def test_overlap_is_symmetric_and_one_only_for_equal_words(one, two):
     assert overlap(one, two) == overlap(two, one)
     assert (overlap(one, two) == 1) == (bool(one) and one == two)
-
-
-def test_a_query_is_verified_once_two_of_its_signature_ran():
-    assert trust_after(1, "candidate") == "candidate"
-    assert trust_after(2, "candidate") == "verified"
-
-
-def test_success_does_not_bring_back_what_was_taken_out_of_use():
-    assert trust_after(9, "deprecated") == "deprecated"
-    assert trust_after(9, "stale") == "stale"

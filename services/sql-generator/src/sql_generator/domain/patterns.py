@@ -1,4 +1,4 @@
-"""Which past queries serve as examples for a new question, and when one is trusted."""
+"""Which past queries serve as examples for a new question."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +13,6 @@ from sql_generator.generation.words import words
 MAX_EXAMPLES: Final = 5
 MIN_COSINE: Final = 0.4
 MIN_OVERLAP: Final = 0.2
-VERIFIED_AFTER: Final = 2
-"""How many different queries of one signature must have run before their SQL counts as verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +27,9 @@ class Candidate:
 
 
 def examples_for(question: str, candidates: Iterable[Candidate]) -> tuple[Example, ...]:
-    """The past queries that are most like the question, best first, at most `MAX_EXAMPLES`; of equal SQL the best only.
+    """The past queries that are most like the question, at most `MAX_EXAMPLES`; of equal SQL the best only.
 
-    Takes some 0.15 ms a candidate.
+    Verified ones come first, then those most alike: SQL that merely ran may be wrong. Takes some 0.15 ms a candidate.
     """
     asked = words(question)
     near = [
@@ -41,7 +39,7 @@ def examples_for(question: str, candidates: Iterable[Candidate]) -> tuple[Exampl
     ]
     likenesses = likeness(question, [Past(example.question, example.sql, example.similarity) for example in near])
     ranked = sorted(
-        zip(likenesses, near, strict=True), key=lambda pair: (pair[0], pair[1].trust == "verified"), reverse=True
+        zip(likenesses, near, strict=True), key=lambda pair: (pair[1].trust == "verified", pair[0]), reverse=True
     )
     distinct: dict[str, Example] = {}
     for _, example in ranked:
@@ -52,11 +50,6 @@ def examples_for(question: str, candidates: Iterable[Candidate]) -> tuple[Exampl
 def overlap(first: set[str], second: set[str]) -> float:
     """Jaccard similarity: the share of the words of both that they have in common."""
     return len(first & second) / len(first | second) if first and second else 0.0
-
-
-def trust_after(successes: int, trust: Trust) -> Trust:
-    """The trust in a query after it ran, when so many different queries of its signature have run."""
-    return "verified" if trust == "candidate" and successes >= VERIFIED_AFTER else trust
 
 
 def _similarity(asked: set[str], candidate: Candidate) -> float | None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     update,
 )
@@ -26,10 +27,18 @@ from contracts.identity import Identity
 from contracts.sql_generator import Answer, QueryStatus, Trust
 from persistence import Transaction
 from sql_generator.domain.patterns import Candidate
+from sql_generator.domain.questions import question_key
+from sql_generator.repository.grades import Grade
 from sql_generator.tables import Vector
 from sql_generator.tables import query_patterns as table
 
 _CANDIDATES = 100
+
+OFFERED = and_(
+    table.c.was_successful.is_not(False),
+    or_(table.c.trust == "verified", and_(table.c.trust == "candidate", table.c.was_successful)),
+)
+"""May serve as an example: somebody verified it, or it ran at least. A failure never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,11 @@ class Pattern:
     was_successful: bool | None
     embedding: Embedding | None
     is_final: bool = True
+
+    @property
+    def question_key(self) -> str:
+        """Equal for the same question."""
+        return question_key(self.answer.question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +73,24 @@ class StoredQuery:
     answer: Answer | None
 
 
-async def put(transaction: Transaction, owner: Identity, pattern: Pattern, now: datetime) -> bool:
+async def put(transaction: Transaction, owner: Identity, pattern: Pattern, grade: Grade, now: datetime) -> bool:
     """Keep a question and its answer; False when this id has an answer already, which stays as it is."""
     answer = pattern.answer
     values: dict[str, Any] = {
         "conversation_id": answer.conversation_id,
         "data_source_id": answer.data_source_id,
         "natural_language_query": answer.question,
+        "question_key": pattern.question_key,
         "generated_sql": answer.sql,
         "query_intent": answer.intent,
         "query_signature": pattern.signature,
         "tables_used": list(pattern.tables),
         "columns_used": list(pattern.columns),
-        "was_modified": False,
-        "trust": "candidate",
+        "was_modified": grade.was_modified,
+        "trust": grade.trust,
+        "verified_by": grade.verified_by,
+        "verified_at": grade.verified_at,
+        "superseded_by": grade.superseded_by,
         "question_embedding": _vector(pattern.embedding.embedding) if pattern.embedding else None,
         "embedding_model": pattern.embedding.model if pattern.embedding else None,
         "created_at": now,
@@ -102,7 +120,7 @@ async def find(transaction: Transaction, owner: Identity, query_id: UUID) -> Sto
         table.c.query_signature,
         table.c.trust,
         table.c.answer,
-    ).where(_is(owner, query_id))
+    ).where(is_query(owner, query_id))
     row = (await transaction.execute(statement)).one_or_none()
     if row is None:
         return None
@@ -125,32 +143,25 @@ async def set_outcome(
     values = _outcome(answer, was_successful=was_successful)
     if was_successful is None:
         del values["was_successful"]
-    statement = update(table).where(_is(owner, answer.query_id)).values(**values, updated_at=now)
+    statement = update(table).where(is_query(owner, answer.query_id)).values(**values, updated_at=now)
     return (await transaction.execute(statement)).rowcount > 0
 
 
-async def count_successes(transaction: Transaction, owner: Identity, data_source_id: UUID, signature: str) -> int:
-    """How many different queries of a signature have run."""
-    statement = select(func.count()).where(_of_signature(owner, data_source_id, signature))
-    count: int = (await transaction.execute(statement)).scalar_one()
-    return count
-
-
-async def set_trust(
-    transaction: Transaction, owner: Identity, data_source_id: UUID, signature: str, trust: Trust
-) -> None:
-    """Grade the candidates of a signature that have run."""
+async def copy_embedding(transaction: Transaction, owner: Identity, query_id: UUID, to: UUID) -> None:
+    """Give the query `to` the vector of another one with the same question."""
+    other = table.alias()
     await transaction.execute(
         update(table)
-        .where(_of_signature(owner, data_source_id, signature), table.c.trust == "candidate")
-        .values(trust=trust)
+        .where(is_query(owner, to), other.c.pattern_id == query_id)
+        .where(other.c.tenant_id == table.c.tenant_id, other.c.user_id == table.c.user_id)
+        .values(question_embedding=other.c.question_embedding, embedding_model=other.c.embedding_model)
     )
 
 
 async def candidates(
     transaction: Transaction, owner: Identity, data_source_id: UUID, embedding: Embedding | None
 ) -> list[Candidate]:
-    """Past queries of a data source that ran and may serve as examples, the nearest first, then the newest.
+    """Past queries of a data source that may serve as examples, the nearest first, then the newest.
 
     The cosine is exact; it is None for questions without a vector of the same model.
     """
@@ -164,10 +175,9 @@ async def candidates(
             cosine,
         )
         .where(
-            _owned(owner),
+            owned(owner),
             table.c.data_source_id == data_source_id,
-            table.c.was_successful,
-            table.c.trust.in_(("candidate", "verified")),
+            OFFERED,
         )
         .order_by(cosine.desc().nulls_last(), table.c.created_at.desc())
         .limit(_CANDIDATES)
@@ -209,18 +219,9 @@ def _vector(embedding: bytes) -> str:
     return f"[{','.join(map(repr, struct.unpack(f'<{len(embedding) // 4}f', embedding)))}]"
 
 
-def _of_signature(owner: Identity, data_source_id: UUID, signature: str) -> ColumnElement[bool]:
-    return and_(
-        _owned(owner),
-        table.c.data_source_id == data_source_id,
-        table.c.query_signature == signature,
-        table.c.was_successful,
-    )
-
-
-def _owned(owner: Identity) -> ColumnElement[bool]:
+def owned(owner: Identity) -> ColumnElement[bool]:
     return and_(table.c.tenant_id == owner.tenant_id, table.c.user_id == owner.user_id)
 
 
-def _is(owner: Identity, query_id: UUID) -> ColumnElement[bool]:
-    return and_(_owned(owner), table.c.pattern_id == query_id)
+def is_query(owner: Identity, query_id: UUID) -> ColumnElement[bool]:
+    return and_(owned(owner), table.c.pattern_id == query_id)

@@ -9,11 +9,11 @@ from sql_generator.connections import Connections
 from sql_generator.repository.data_sources import forget_schemas
 from sql_generator.tables import data_sources, outbox, query_patterns, rules
 
-# Connections are secrets; vectors are derived from the questions.
+# Connections are secrets; vectors and keys are derived from the questions.
 _EXPORTED = (
     Export("data_sources", data_sources, leave_out={"connection"}),
     Export("rules", rules),
-    Export("queries", query_patterns, leave_out={"question_embedding", "embedding_model"}),
+    Export("queries", query_patterns, leave_out={"question_embedding", "embedding_model", "question_key"}),
 )
 # Rules and queries refer to data sources.
 _ERASED = (query_patterns, rules, data_sources, outbox)

@@ -33,7 +33,7 @@ from sql_generator.generation.quoting import cut
 from sql_generator.repository import patterns
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.repository.patterns import Pattern, StoredQuery
-from sql_generator.sources import Source, SourceError
+from sql_generator.sources import SourceError
 from sql_generator.use_cases.context import ContextGatherer, Gathered
 from sql_generator.use_cases.data_sources import DataSourceUseCases
 from sql_generator.use_cases.metering import Meter
@@ -94,7 +94,7 @@ class QueryUseCases:
         meter = Meter(self._model, self._prices)
         try:
             async with AsyncExitStack() as stack:
-                source = await self._opened(stack, stored, owner)
+                source = await self._connections.reachable_source(stack, stored, owner)
                 written = await self._writer.write(meter, context, source, execute=request.execute, deadline=deadline)
         except ModelUnavailable as error:
             await self._keep_unanswered(request, stored, gathered, str(error), owner, began)
@@ -178,14 +178,8 @@ class QueryUseCases:
         if not judgement.verdict.allowed:
             return Run(error=f"the guard refused the statement: {judgement.verdict.reason}", is_statements_fault=True)
         async with AsyncExitStack() as stack:
-            source = await self._opened(stack, stored, owner)
+            source = await self._connections.reachable_source(stack, stored, owner)
             return await self._writer.run(judgement.verdict.sql, source)
-
-    async def _opened(self, stack: AsyncExitStack, stored: StoredSource, owner: Identity) -> Source | None:
-        try:
-            return await stack.enter_async_context(self._connections.stored_source(stored, owner))
-        except SourceError:
-            return None
 
     async def _source(self, data_source_id: UUID | None, owner: Identity) -> StoredSource:
         if data_source_id is not None:

@@ -102,7 +102,7 @@ class Writer:
                     raise
                 return replace(written, reason=f"{written.reason}; the model could not repair it: {error}")
             else:
-                written, attempt = await self._check(draft, context, source, execute=execute, deadline=deadline)
+                written, attempt = await self.check(draft, context, source, execute=execute, deadline=deadline)
                 written = replace(written, repairs=repairs)
                 if attempt is None:
                     break
@@ -111,10 +111,10 @@ class Writer:
                 REPAIRS.inc()
         return written
 
-    async def _check(
+    async def check(
         self, draft: Draft, context: GenerationContext, source: Source | None, *, execute: bool, deadline: float
     ) -> tuple[Written, Attempt | None]:
-        """What the draft comes to, and what the model is to repair, if that may help."""
+        """What a draft comes to, whoever wrote it, and what is to be repaired, if that may help."""
         if draft.sql is None:
             return _declined(draft, context.question), None
         relations = frozenset(table.name for table in context.schema.tables)

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from uuid import UUID
 
+from sql_generator.generation.intents import intent_of
 from sql_generator.generation.model import Draft, Example, GenerationContext
 from sql_generator.generation.offline.answering import Composed, NotComposed, compose
 from sql_generator.generation.offline.catalogue import Catalogue
 from sql_generator.generation.offline.definitions import Definition, Knowledge, Wish, understand
-from sql_generator.generation.offline.intents import intent_of
 from sql_generator.generation.offline.reuse import Reuse, Reused
 from sql_generator.generation.offline.sql.rendering import with_aliases
 from sql_generator.generation.offline.statements import asks_for_change, typed_sql
