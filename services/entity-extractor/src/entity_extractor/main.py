@@ -6,7 +6,6 @@ from functools import partial
 
 from contracts.entity_extractor import SERVICE
 from entity_extractor import consumers, rpc
-from entity_extractor.readers import RuleReader
 from entity_extractor.settings import EntityExtractorSettings
 from entity_extractor.tables import outbox as outbox_table
 from entity_extractor.use_cases.facts import FactUseCases
@@ -55,7 +54,7 @@ async def running(settings: EntityExtractorSettings) -> AsyncIterator[Mapping[st
     schemas = SchemaUseCases(database, outbox, client, erasures)
     learning = LearningUseCases(database, outbox, client, schemas, erasures)
     facts = FactUseCases(database, outbox)
-    reading = TurnUseCases(database, client, RuleReader(), facts, erasures)
+    reading = TurnUseCases(database, client, settings.fact_reader(), facts, erasures)
     rpc.register(broker, ReadingUseCases(database), facts, personal)
     serve_refused_commands(broker, SERVICE, worker, outbox)
     guard = partial(unless_erased, erasures=erasures, database=database)

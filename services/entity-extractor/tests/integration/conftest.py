@@ -240,15 +240,25 @@ async def shop(stack):
 
 
 @pytest.fixture
-async def service(stack):
-    settings = EntityExtractorSettings(
-        database_url=stack.database_url("entity-extractor"),
-        database_worker_url=stack.worker_url("entity-extractor"),
-        database_pool_size=4,
-        secret_key="s" * 32,
-        nats_url=stack.nats_url,
-    )
-    async with running(settings) as checks:
+def settings(stack):
+    """Makes settings of the service, but for what a test changes."""
+
+    def make(**changes):
+        return EntityExtractorSettings(
+            database_url=stack.database_url("entity-extractor"),
+            database_worker_url=stack.worker_url("entity-extractor"),
+            database_pool_size=4,
+            secret_key="s" * 32,
+            nats_url=stack.nats_url,
+            **changes,
+        )
+
+    return make
+
+
+@pytest.fixture
+async def service(settings):
+    async with running(settings()) as checks:
         yield checks
 
 

@@ -62,12 +62,17 @@ def own_sentences(turn: str) -> Iterator[str]:
         said = _OPENING.sub("", text).strip(" \t,–-")
         if is_question or not said or len(said) > MAX_SENTENCE_CHARS:
             continue
-        if _QUESTION.match(said) or _IMAGINED.search(said) or _HOSTILE.search(said):
+        if _QUESTION.match(said) or _IMAGINED.search(said) or is_hostile(said):
             continue
         if _REPORTED.search(said):
             # "The customer wrote: I live in Berlin": what follows is theirs, too.
             return
         yield said
+
+
+def is_hostile(text: str) -> bool:
+    """Whether a text gives the assistant orders about itself, or would change data."""
+    return _HOSTILE.search(text) is not None
 
 
 def _sentences(turn: str) -> Iterator[tuple[str, bool]]:

@@ -92,7 +92,7 @@ class TurnUseCases:
             return {}
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             known = await facts.latest(transaction, owner)
-        found = await self._reader.read([Turn(each.key, each.text) for each in said], known, owner)
+        found = await self._reader.read([Turn(each.key, each.text) for each in said], known)
         return {
             (each.key, each.version): [
                 statement for statement in found.get(each.key, ()) if statement.confidence >= MIN_CONFIDENCE
