@@ -10,6 +10,7 @@ PACKAGES := $(dir $(MEMBERS))
 DISTRIBUTIONS := $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(MEMBERS))
 SOURCES := $(wildcard libs/*/src services/*/src deploy/cli/src)
 PYTEST := $(BIN)/python -m pytest
+SUITE ?= ../shared/data/spiderman-dev
 
 ##@ Start here
 .PHONY: help demo up setup
@@ -37,7 +38,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml $(MEMBERS) | $(VENV)/bin/uv
 	@touch $@
 
 ##@ Check
-.PHONY: lint format test test-unit test-integration test-e2e golden bench eval-recall
+.PHONY: lint format test test-unit test-integration test-e2e golden bench eval-recall eval-sql
 lint: setup ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -70,6 +71,9 @@ bench: setup ## Measure against the floor and at every size, and print the table
 eval-recall: setup ## Recall on our own data, and what each term of the score adds, into docs/plots
 	@$(BIN)/memori eval recall $(sort $(wildcard bench/recall/dialogues_*.jsonl)) --name dialogues --plot docs/plots
 	@$(BIN)/memori eval recall $(sort $(wildcard bench/recall/assistant_*.jsonl)) --name assistant --plot docs/plots
+
+eval-sql: setup ## Accuracy on the databases and questions in SUITE, and what learning adds, into docs/plots
+	@$(BIN)/memori eval sql $(SUITE) --learn 20 --plot docs/plots
 
 ##@ Maintain
 .PHONY: lock clean

@@ -14,7 +14,7 @@ dlq = typer.Typer(no_args_is_help=True, help="Dead letters: messages that could 
 app.add_typer(dlq, name="dlq")
 embeddings = typer.Typer(no_args_is_help=True, help="Embeddings: which models the memories have vectors of.")
 app.add_typer(embeddings, name="embeddings")
-evaluation = typer.Typer(help="Evaluations: how well the system does, on your data.")
+evaluation = typer.Typer(no_args_is_help=True, help="Evaluations: how well the system does, on your data.")
 app.add_typer(evaluation, name="eval")
 guard = typer.Typer(help="The guard: which SQL statements only read.")
 app.add_typer(guard, name="guard")
@@ -168,12 +168,6 @@ def embeddings_prune(
     asyncio.run(embeddings.prune(*server, force=force, yes=yes))
 
 
-@evaluation.callback(no_args_is_help=True)
-def evaluation_group() -> None:
-    # With a callback the only command keeps its name.
-    pass
-
-
 @evaluation.command("recall")
 def eval_recall(
     files: Annotated[
@@ -257,3 +251,35 @@ def guard_check(
     except StatementsError as error:
         typer.echo(f"memori guard check: {error}", err=True)
         raise typer.Exit(2) from None
+
+
+@evaluation.command("sql")
+def eval_sql(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Holds questions.json and databases/*.sqlite."),
+    ],
+    home: Home = Path(".memori/eval"),
+    url: Annotated[
+        str | None, typer.Option(help="A running gateway in development; else the embedded system is started.")
+    ] = None,
+    learn: Annotated[
+        int,
+        typer.Option(min=0, max=1_000, metavar="N", help="Teach N pairs of each database, and ask the others."),
+    ] = 0,
+    limit: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Only the first N questions of each database.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw the learning curve there, as SVG and PNG.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures there, too.")] = None,
+    clients: Annotated[int, typer.Option(min=1, max=64, help="Requests under way at once.")] = 4,
+) -> None:
+    """Measure how many questions about databases are answered right, by difficulty and after learning."""
+    from memori_cli.evaluation.text2sql.command import SqlOptions, run  # noqa: PLC0415
+
+    if plot is not None and not learn:
+        raise typer.BadParameter("needs --learn: what is drawn is the learning curve", param_hint="--plot")
+    options = SqlOptions(limit=limit, learn=learn, clients=clients, plots=plot, json=json)
+    raise typer.Exit(run(folder, home=home, url=url, options=options))

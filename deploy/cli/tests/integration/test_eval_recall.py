@@ -8,7 +8,6 @@ import jwt
 import pytest
 from typer.testing import CliRunner
 
-from memori_cli.local.stack import LocalStack
 from memori_cli.main import app
 from memori_client import Memori
 
@@ -59,12 +58,9 @@ def home(tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    home = tmp_path_factory.mktemp("running")
-    home.chmod(0o711)
-    with LocalStack(home, durable=False, restart=False, settings={"MEMORI_LLM_PROVIDER": "offline"}) as running:
-        yield running
+@pytest.fixture
+def stack(offline_stack):
+    return offline_stack
 
 
 def evaluate(*arguments):

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 import pytest
 
-from memori_cli.evaluation import plot
+from memori_cli.evaluation import charts, plot
 from memori_cli.evaluation.ablation import ALONE, FULL, LEFT_OUT, ablated
 from memori_cli.evaluation.metrics import Answer
 from memori_cli.evaluation.options import EvaluationError
@@ -82,11 +82,11 @@ def test_the_name_of_the_data_cannot_lead_out_of_the_folder(tmp_path):
 
 
 def test_the_folder_is_made_and_a_folder_that_cannot_be_is_said_so(tmp_path):
-    plot.prepare(tmp_path / "new" / "plots")
+    charts.prepare(tmp_path / "new" / "plots")
     assert (tmp_path / "new" / "plots").is_dir()
     (tmp_path / "file").touch()
     with pytest.raises(EvaluationError, match="file"):
-        plot.prepare(tmp_path / "file" / "plots")
+        charts.prepare(tmp_path / "file" / "plots")
 
 
 def test_a_chart_that_cannot_be_written_is_said_so(tmp_path):

@@ -159,6 +159,17 @@ class Memori:
         """Run the SQL of a query."""
         return self._json("POST", f"/api/queries/{query_id}/execute")
 
+    def rate(self, query_id: str, **said: Any) -> dict[str, Any]:
+        """Say how good an answer is, or what would have been right; as in POST /api/queries/{id}/feedback.
+
+        Returns the query and, with `corrected_sql`, the answer that took its place.
+        """
+        return self._json("POST", f"/api/queries/{query_id}/feedback", said)
+
+    def entities(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """What the knowledge graph holds, the most mentioned first; `filters` as in GET /api/entities."""
+        return self._pages("/api/entities", "entities", filters)
+
     def export(self, path: str | Path | None = None) -> bytes:
         """Everything the API keeps of me, as the bytes of a ZIP file, which is also written to `path` when given."""
         archive = self._transport.send("GET", "/api/users/me/export").content

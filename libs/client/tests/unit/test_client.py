@@ -263,3 +263,27 @@ def test_an_export_is_the_bytes_of_a_file_and_the_file(api, tmp_path):
         assert memori.export(tmp_path / "mine.zip") == archive
     assert (tmp_path / "mine.zip").read_bytes() == archive
     assert [(verb, path) for verb, path, _, _ in requests] == [("GET", "/api/users/me/export")] * 2
+
+
+def test_an_answer_is_rated(api):
+    url, answers, requests = api
+    answers.append((200, {"query": {"query_id": "q"}, "correction": None}, {}))
+    with Memori(url, user_id="ada") as memori:
+        assert memori.rate("q", score=5)["query"] == {"query_id": "q"}
+    ((verb, path, _, body),) = requests
+    assert (verb, path, body) == ("POST", "/api/queries/q/feedback", {"score": 5})
+
+
+def test_entities_are_read_page_by_page(api):
+    url, answers, requests = api
+    answers += [
+        (200, {"entities": [{"entity_name": "orders"}], "next_cursor": "c"}, {}),
+        (200, {"entities": [{"entity_name": "items"}], "next_cursor": None}, {}),
+    ]
+    with Memori(url, user_id="ada") as memori:
+        found = [entity["entity_name"] for entity in memori.entities(entity_type="table")]
+    assert found == ["orders", "items"]
+    assert [parse_qs(urlsplit(path).query) for _, path, _, _ in requests] == [
+        {"entity_type": ["table"]},
+        {"entity_type": ["table"], "cursor": ["c"]},
+    ]

@@ -186,7 +186,7 @@ def _parsed(path: Path, lines: Iterable[bytes]) -> list[Conversation]:
         try:
             conversation = Conversation.model_validate_json(line)
         except ValidationError as error:
-            raise DatasetError(f"{where}: {_first(error.errors(include_url=False))}") from error
+            raise DatasetError(f"{where}: {first_error(error.errors(include_url=False))}") from error
         earlier = first_line.setdefault(conversation.conversation, number)
         if earlier != number:
             raise DatasetError(f'{where}: conversation: "{conversation.conversation}" is on line {earlier} already')
@@ -199,7 +199,7 @@ def _wrong(field: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("dataset", "{field}: {message}", {"field": field, "message": message})
 
 
-def _first(errors: list[ErrorDetails]) -> str:
+def first_error(errors: list[ErrorDetails]) -> str:
     error = errors[0]
     field = ".".join(str(part) for part in error["loc"])
     return f"{field}: {error['msg']}" if field else error["msg"]

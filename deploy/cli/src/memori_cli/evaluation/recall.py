@@ -4,27 +4,28 @@ Everything goes through the public HTTP API.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
-from memori_cli.evaluation import loading, plot, report
+from memori_cli.evaluation import charts, loading, plot, report
 from memori_cli.evaluation.ablation import ALONE, FULL, LEFT_OUT, Variant, ablated
 from memori_cli.evaluation.clients import Clients
 from memori_cli.evaluation.dataset import Dataset, DatasetError, Question, common_name, read_all
+from memori_cli.evaluation.gateway import gateway
 from memori_cli.evaluation.loading import Owned
 from memori_cli.evaluation.metrics import CUTOFFS, Answer
 from memori_cli.evaluation.options import EvaluationError, Options
 from memori_cli.evaluation.report import Findings, Scope, bar
 from memori_cli.local.server import LocalServerError
-from memori_cli.local.stack import LocalStack
 from memori_client import Memori, MemoriError
 
 _MAX_QUERY_CHARS = 1_000
+# Thousands of turns are no reason to call a language model that costs money.
+_SETTINGS = {"MEMORI_LLM_PROVIDER": "offline"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,12 @@ def run(files: Sequence[Path], *, home: Path, url: str | None, options: Options,
     errors = Console(stderr=True, highlight=False)
     try:
         if output.plots:
-            plot.prepare(output.plots)
+            charts.prepare(output.plots)
         datasets = read_all(files)
         for dataset in datasets:
             for warning in report.warnings(dataset):
                 errors.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
-        with _gateway(url, home, errors) as base_url, Memori(base_url, token=options.token) as memori:
+        with gateway(url, home, errors, _SETTINGS) as base_url, Memori(base_url, token=options.token) as memori:
             findings = evaluate(memori, datasets, options)
         (report.print_json if output.as_json else report.print_tables)(findings)
         if output.plots:
@@ -106,20 +107,6 @@ def evaluate(memori: Memori, datasets: Sequence[Dataset], options: Options) -> F
             searchable_seconds=searchable_seconds,
         ),
     )
-
-
-@contextmanager
-def _gateway(url: str | None, home: Path, errors: Console) -> Iterator[str]:
-    if url is not None:
-        yield url
-        return
-    # Thousands of turns are no reason to call a language model that costs money.
-    stack = LocalStack(home, settings={"MEMORI_LLM_PROVIDER": "offline"})
-    stack.start(lambda text: errors.print(text, style="dim"))
-    try:
-        yield stack.gateway_url
-    finally:
-        stack.stop()
 
 
 def _ablate(

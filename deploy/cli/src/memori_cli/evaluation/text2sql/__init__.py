@@ -1,0 +1,1 @@
+"""`memori eval sql`: how well questions about databases are answered."""
