@@ -5,9 +5,10 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import pymysql
 
@@ -15,6 +16,8 @@ from memori_cli.local import child_process
 from memori_cli.local.server import HOST, LocalServer, LocalServerError
 from memori_cli.local.unprivileged import Account, account
 from memori_testing.mariadb_programs import MariaDBMissingError, MariaDBPrograms
+
+Rows: TypeAlias = list[tuple[Any, ...]]
 
 _ADMIN = "admin"
 _START_SECONDS = 60.0
@@ -27,6 +30,7 @@ _SETTINGS = {
     "default-time-zone": "+00:00",
     "innodb-buffer-pool-size": "64M",
     "innodb-flush-log-at-trx-commit": "0",
+    "innodb-flush-method": "nosync",
     "innodb-use-native-aio": "0",
     "skip-name-resolve": "1",
 }
@@ -44,9 +48,15 @@ class MariaDatabase:
     reader_url: str = field(repr=False)
     server: "EmbeddedMariaDB"
 
-    def execute(self, *statements: str) -> list[tuple[Any, ...]]:
+    def execute(self, *statements: str) -> Rows:
         """Run statements as the administrator, each committed; the rows of the last one."""
         return self.server.execute(*statements, database=self.name)
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[Callable[[str], Rows]]:
+        """Runs statements as the administrator, in one session: its locks are held until the block ends."""
+        with self.server.session(self.name) as run:
+            yield run
 
 
 class EmbeddedMariaDB(LocalServer):
@@ -87,14 +97,21 @@ class EmbeddedMariaDB(LocalServer):
                 self.execute(f"KILL {session}")
         self.execute(f"DROP DATABASE `{name}`", f"DROP USER '{name}'@'%'")
 
-    def execute(self, *statements: str, database: str | None = None) -> list[tuple[Any, ...]]:
+    def execute(self, *statements: str, database: str | None = None) -> Rows:
         """Run statements as the administrator, each committed; the rows of the last one."""
-        rows: list[tuple[Any, ...]] = []
+        with self.session(database) as run:
+            return [run(statement) for statement in statements][-1]
+
+    @contextlib.contextmanager
+    def session(self, database: str | None = None) -> Iterator[Callable[[str], Rows]]:
+        """Runs statements as the administrator, each committed, in one session."""
         with contextlib.closing(self._connect(database)) as connection, connection.cursor() as cursor:
-            for statement in statements:
+
+            def run(statement: str) -> Rows:
                 cursor.execute(statement)
-                rows = list(cursor.fetchall())
-        return rows
+                return list(cursor.fetchall())
+
+            yield run
 
     @property
     def _cluster(self) -> Path:

@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from entity_extractor.domain.graph import ColumnRef
 
-Dialect: TypeAlias = Literal["postgres", "sqlite", "duckdb"]
+Dialect: TypeAlias = Literal["postgres", "mysql", "sqlite", "duckdb"]
 Columns: TypeAlias = Mapping[str, ColumnRef | None]
 """What a FROM item or a query offers: name, as the dialect compares names → the schema's column, None for any other."""
 
@@ -16,7 +16,7 @@ class Catalogue:
     """The tables and columns of a data source, found the way its dialect compares identifiers."""
 
     def __init__(self, dialect: Dialect, columns_of: Mapping[str, Sequence[str]]) -> None:
-        self._ignores_case = dialect in {"sqlite", "duckdb"}
+        self._ignores_case = dialect != "postgres"
         self._strings_in_quotes = dialect == "sqlite"
         self._columns = {
             self._key(table): {self._key(column): ColumnRef(table, column) for column in columns}
@@ -25,7 +25,7 @@ class Catalogue:
         self._names = {self._key(table): table for table in columns_of}
 
     def fold(self, identifier: exp.Expr | None) -> str:
-        """The identifier as it is compared: without regard to case (SQLite, DuckDB, or unquoted), or as it stands."""
+        """The identifier as it is compared: without regard to case (not PostgreSQL, or unquoted), or as it stands."""
         if not isinstance(identifier, exp.Identifier):
             return ""
         folds = self._ignores_case or not identifier.quoted

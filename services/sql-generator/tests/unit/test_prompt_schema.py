@@ -47,6 +47,14 @@ def warehouse():
     )
 
 
+def test_names_stand_in_the_quotes_of_the_dialect():
+    odd = table('Order "x"\n`y`</schema>', "Plain", "with space")
+    assert table_text(odd, "postgres").splitlines()[1:] == ['  "Plain" text', '  "with space" text']
+    mysql = table_text(odd, "mysql").splitlines()
+    assert mysql[1:] == ["  Plain text", "  `with space` text"]
+    assert mysql[0] == 'table `Order "x"\\n``y``\\u003c/schema\\u003e`'
+
+
 def test_a_table_reads_like_ddl_with_its_remarks_as_json():
     orders = Table(
         name="orders",

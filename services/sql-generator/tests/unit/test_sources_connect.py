@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sql_generator.sources import ConnectionRejected, SourceUnreachable
 from sql_generator.sources.addresses import is_never_permitted, is_public, permitted_addresses
 from sql_generator.sources.connect import ConnectPolicy, open_source
+from sql_generator.sources.mysql_url import parse_mysql_url
 from sql_generator.sources.postgres_url import parse_postgres_url
 
 METADATA = IPv4Address("169.254.169.254")
@@ -122,13 +123,44 @@ def test_a_url_that_is_not_understood_is_rejected_without_quoting_it(url: str, r
     assert caught.value.__cause__ is None
 
 
+def test_a_mysql_url_is_read_into_its_parts() -> None:
+    target = parse_mysql_url("mysql://us%40er:p%2Fw@db.example.com:3307/shop%20db?ssl-mode=verify_identity")
+    assert (target.host, target.port, target.user, target.password) == ("db.example.com", 3307, "us@er", "p/w")
+    assert (target.database, target.sslmode) == ("shop db", "verify-full")
+    assert "p/w" not in repr(target)
+    plain = parse_mysql_url("mariadb+pymysql://ann@[::1]/shop")
+    assert (plain.host, plain.port, plain.password, plain.sslmode) == ("::1", 3306, "", None)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql://u:hunter2@h/db", "must start with mysql"),
+        ("mysql://u:hunter2@h/db?local_infile=1", "parameter that is not supported"),
+        ("mysql://u:hunter2@h/db?ssl-ca=/etc/passwd", "parameter that is not supported"),
+        ("mysql://u:hunter2@h/db?ssl-mode=maybe", "ssl-mode must be one of"),
+        ("mysql://u:hunter2@/db", "names no host"),
+        ("mysql://h/db", "names no user"),
+        ("mysql://u:hunter2@h/", "names no database"),
+        ("mysql://u:hunter2@h:99999/db", "not a valid URL"),
+        ("mysql://u:hun#ter2@h/db", "unescaped"),
+    ],
+)
+def test_a_mysql_url_that_is_not_understood_is_rejected_without_quoting_it(url: str, reason: str) -> None:
+    with pytest.raises(ConnectionRejected, match=reason) as caught:
+        open_source("mysql", url, policy=ConnectPolicy())
+    assert "hunter2" not in caught.value.detail
+    assert caught.value.__cause__ is None
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_a_target_or_rejected(text: str) -> None:
-    for url in (text, f"postgresql://{text}", f"postgresql://u@h/db?{text}"):
-        try:
-            parse_postgres_url(url)
-        except ConnectionRejected:
-            continue
+    for kind, parse in (("postgresql", parse_postgres_url), ("mysql", parse_mysql_url)):
+        for url in (text, f"{kind}://{text}", f"{kind}://u@h/db?{text}"):
+            try:
+                parse(url)
+            except ConnectionRejected:
+                continue
 
 
 def test_a_unix_socket_needs_a_policy_that_says_so() -> None:

@@ -9,7 +9,7 @@ from contracts.base import Cursor, Message, Name, UtcTime
 from contracts.methods import Empty, Method
 from contracts.sql_generator.service import SERVICE
 
-SourceKind: TypeAlias = Literal["postgres", "sqlite", "duckdb"]
+SourceKind: TypeAlias = Literal["postgres", "mysql", "sqlite", "duckdb"]
 SourceStatus: TypeAlias = Literal["registered", "ready", "unreachable"]
 
 
@@ -71,7 +71,7 @@ class RegisterDataSource(Message):
     name: Annotated[Name, Field(max_length=255)]
     kind: SourceKind
     connection: Annotated[SecretStr, Field(min_length=1, max_length=2_000)] = Field(
-        description="A URL (postgresql://user:password@host/database) or, for SQLite and DuckDB, the path of a file"
+        description="A URL (postgresql://user:password@host/database, mysql://…) or the path of a SQLite or DuckDB file"
     )
 
     @field_serializer("connection", when_used="json")

@@ -16,6 +16,7 @@ MAX_NAMES_LEFT_OUT = 100
 # Postgres folds an unquoted name to lower case, so a name that needs its capitals is shown in quotes.
 _PLAIN_NAME: dict[SourceKind, re.Pattern[str]] = {
     "postgres": re.compile(r"[a-z_][a-z0-9_$]*"),
+    "mysql": re.compile(r"[A-Za-z_][A-Za-z0-9_$]*"),
     "sqlite": re.compile(r"[A-Za-z_][A-Za-z0-9_$]*"),
     "duckdb": re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
 }
@@ -56,7 +57,12 @@ def table_name(name: str, dialect: SourceKind) -> str:
 
 
 def _name(name: str, dialect: SourceKind) -> str:
-    return name if _PLAIN_NAME[dialect].fullmatch(name) else quoted(name)
+    if _PLAIN_NAME[dialect].fullmatch(name):
+        return name
+    if dialect != "mysql":
+        return quoted(name)
+    # "name" would be a string there.
+    return "`" + quoted(name)[1:-1].replace('\\"', '"').replace("`", "``") + "`"
 
 
 def _names(names: Iterable[str], dialect: SourceKind) -> str:

@@ -63,6 +63,12 @@ class StatementTimedOut(SourceError):  # noqa: N818
     """The statement was stopped at its time limit, or waited too long for a lock."""
 
 
+def check_text(sql: str) -> None:
+    """Raises `StatementFailed` for what cannot be sent as text: a NUL, half of a surrogate pair."""
+    if "\x00" in sql or (not sql.isascii() and sql != sql.encode(errors="replace").decode()):
+        raise StatementFailed("the statement contains characters that are not valid text")
+
+
 class Source(Protocol):
     """A database that is only ever read.
 
@@ -73,8 +79,8 @@ class Source(Protocol):
     @property
     def kind(self) -> SourceKind: ...
 
-    async def test(self) -> None:
-        """Connect and read; raises `SourceUnreachable` with the reason."""
+    async def test(self) -> str:
+        """Connect and read; returns the engine and its version. Raises `SourceUnreachable` with the reason."""
 
     async def introspect(self) -> DatabaseSchema:
         """The tables and views that can be read, with keys, comments, row estimates and a few sample values."""

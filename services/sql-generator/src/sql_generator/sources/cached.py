@@ -38,8 +38,8 @@ class _CachedSource:
     def kind(self) -> SourceKind:
         return self._source.kind
 
-    async def test(self) -> None:
-        await self._source.test()
+    async def test(self) -> str:
+        return await self._source.test()
 
     async def introspect(self) -> DatabaseSchema:
         return await self._source.introspect()

@@ -6,6 +6,9 @@ from pathlib import Path
 from contracts.sql_generator import SourceKind
 from sql_generator.sources import Source
 from sql_generator.sources.file_source import FileSource, permitted_file
+from sql_generator.sources.mysql import MySqlSource
+from sql_generator.sources.mysql_connection import MySqlConnector
+from sql_generator.sources.mysql_url import parse_mysql_url
 from sql_generator.sources.postgres import PostgresSource
 from sql_generator.sources.postgres_connection import PostgresConnector
 from sql_generator.sources.postgres_url import parse_postgres_url
@@ -42,6 +45,15 @@ def open_source(kind: SourceKind, connection: str, *, policy: ConnectPolicy) -> 
                     parse_postgres_url(connection),
                     hosts=policy.hosts,
                     unix_sockets=policy.unix_sockets,
+                    require_tls=policy.strict,
+                    public_only=policy.strict,
+                )
+            )
+        case "mysql":
+            return MySqlSource(
+                MySqlConnector(
+                    parse_mysql_url(connection),
+                    hosts=policy.hosts,
                     require_tls=policy.strict,
                     public_only=policy.strict,
                 )

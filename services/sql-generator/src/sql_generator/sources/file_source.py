@@ -3,8 +3,10 @@
 Starting one takes about 55 ms for SQLite and 95 ms for DuckDB.
 """
 
+import sqlite3
 import stat
 import time
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -56,8 +58,11 @@ class FileSource:
     def kind(self) -> FileKind:
         return self._kind
 
-    async def test(self) -> None:
+    async def test(self) -> str:
         await self._read("test", TEST)
+        if self._kind == "sqlite":
+            return f"SQLite {sqlite3.sqlite_version}"
+        return f"DuckDB {metadata.version('duckdb')}"
 
     async def introspect(self) -> DatabaseSchema:
         schema = await self._read("introspect", INTROSPECTION)

@@ -11,7 +11,7 @@ from asyncpg import exceptions as pg
 from pydantic import JsonValue
 
 from contracts.sql_generator import DatabaseSchema, QueryResult, ResultColumn
-from sql_generator.sources import Limits, SourceUnreachable, StatementFailed, StatementTimedOut
+from sql_generator.sources import Limits, SourceUnreachable, StatementFailed, StatementTimedOut, check_text
 from sql_generator.sources.capped_rows import MAX_NAME, CappedRows
 from sql_generator.sources.postgres_connection import CONNECT_SECONDS, ByteMeter, PostgresConnector
 from sql_generator.sources.postgres_role import role_warnings
@@ -45,12 +45,13 @@ class PostgresSource:
     def __init__(self, connector: PostgresConnector) -> None:
         self._connector = connector
 
-    async def test(self) -> None:
+    async def test(self) -> str:
         try:
             async with self._connector.session(seconds=CONNECT_SECONDS) as (connection, _):
-                await connection.fetchval("SELECT 1")
+                version = str(await connection.fetchval("SHOW server_version"))
         except (StatementFailed, StatementTimedOut) as error:
             raise SourceUnreachable(error.detail) from None
+        return f"PostgreSQL {version.partition(' ')[0]}"
 
     async def introspect(self) -> DatabaseSchema:
         try:
@@ -100,8 +101,7 @@ class PostgresSource:
 
 
 async def _prepared(connection: asyncpg.Connection, sql: str) -> Any:
-    if "\x00" in sql or (not sql.isascii() and sql != sql.encode(errors="replace").decode()):
-        raise StatementFailed("the statement contains characters that are not valid text")
+    check_text(sql)
     statement = await connection.prepare(sql)
     if statement.get_parameters():
         raise StatementFailed("the statement has placeholders; write the values themselves")

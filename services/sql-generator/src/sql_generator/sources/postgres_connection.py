@@ -7,7 +7,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 from asyncpg import exceptions as pg
@@ -16,6 +16,8 @@ from sql_generator.sources import ConnectionRejected, SourceError, SourceUnreach
 from sql_generator.sources.addresses import permitted_addresses
 from sql_generator.sources.identifiers import quoted
 from sql_generator.sources.postgres_url import PostgresTarget
+from sql_generator.sources.server_url import SslMode, without_password
+from sql_generator.sources.tls import tls_context
 
 CONNECT_SECONDS: Final = 10.0
 LOCK_SECONDS: Final = 5.0
@@ -25,7 +27,6 @@ _READ_ALL_DATA_SINCE: Final = 14
 _DRIVER_ERRORS: Final = (pg.PostgresError, pg.InterfaceError, pg.InternalClientError)
 # What asyncpg lets escape when a server's messages come in another order, or hold something else, than they should.
 _BROKEN_SERVER: Final = (AttributeError, LookupError, AssertionError, EOFError, TypeError)
-_LEAST_PASSWORD_CHARS: Final = 4
 
 
 class ByteMeter(asyncio.Protocol):
@@ -62,15 +63,6 @@ class ByteMeter(asyncio.Protocol):
         self._inner.resume_writing()
 
 
-class _NamedContext(ssl.SSLContext):
-    """A client context that checks the certificate against the host's name although an address is connected to."""
-
-    server_name: str
-
-    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, **options: Any) -> ssl.SSLObject:  # type: ignore[override]
-        return super().wrap_bio(incoming, outgoing, **{**options, "server_hostname": self.server_name})
-
-
 class PostgresConnector:
     """Makes fresh read-only connections to one target."""
 
@@ -88,7 +80,7 @@ class PostgresConnector:
         self.target = target
         self._hosts = hosts
         self._public_only = public_only
-        self._sslmode = target.sslmode or ("require" if require_tls else "prefer")
+        self._sslmode: SslMode = target.sslmode or ("require" if require_tls else "prefer")
 
     @asynccontextmanager
     async def session(
@@ -152,7 +144,7 @@ class PostgresConnector:
             user=self.target.user,
             password=self.target.password,
             database=self.target.database,
-            ssl=self._tls_context() if tls else False,
+            ssl=tls_context(self.target.host, self._sslmode, alpn=("postgresql",)) if tls else False,
             direct_tls=False,
             target_session_attrs="any",
             timeout=CONNECT_SECONDS,
@@ -166,19 +158,6 @@ class PostgresConnector:
                 "idle_in_transaction_session_timeout": str(max(1, int((seconds + CLOSE_SECONDS) * 1_000))),
             },
         )
-
-    def _tls_context(self) -> ssl.SSLContext:
-        context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.server_name = self.target.host
-        context.check_hostname = self._sslmode == "verify-full"
-        if self._sslmode in {"verify-ca", "verify-full"}:
-            context.load_default_certs()
-        else:
-            context.verify_mode = ssl.CERT_NONE
-        if ssl.HAS_ALPN:
-            context.set_alpn_protocols(["postgresql"])
-        return context
 
     def _translated(self, error: Exception, meter: ByteMeter | None) -> SourceError:  # noqa: PLR0911  # one for each kind
         if meter is not None and meter.exceeded:
@@ -199,9 +178,7 @@ class PostgresConnector:
                 return StatementFailed(f"a value cannot be represented ({error}); cast it to text")
 
     def _without_password(self, message: str) -> str:
-        password = self.target.password
-        # Shorter ones occur in any message: to blot them out would only show which letters they are.
-        return message.replace(password, "***") if len(password) >= _LEAST_PASSWORD_CHARS else message
+        return without_password(message, self.target.password)
 
 
 def _install_meter(connection: asyncpg.Connection) -> ByteMeter:

@@ -25,7 +25,7 @@ _TYPE_WORDS: tuple[tuple[ColumnType, tuple[str, ...]], ...] = (
     ("boolean", ("bool", "bit")),
     ("date", ("date", "time")),
     ("text", ("interval", "point")),
-    ("number", ("int", "num", "dec", "real", "double", "float", "money", "serial")),
+    ("number", ("int", "num", "dec", "real", "double", "float", "money", "serial", "year")),
 )
 _SURE = 0.9
 _SHORTEST_PREFIXED = 4
@@ -51,7 +51,8 @@ def column_type(column: Column) -> ColumnType:
     declared = column.type.lower()
     if declared.endswith("[]"):
         return "text"
-    return next((kind for kind, words in _TYPE_WORDS if any(word in declared for word in words)), "text")
+    name = declared.partition("(")[0]  # what enum('date', 'decimal') lists are no types
+    return next((kind for kind, words in _TYPE_WORDS if any(word in name for word in words)), "text")
 
 
 class Catalogue:

@@ -14,6 +14,7 @@ _FUNCTIONS: dict[str, type[exp.AggFunc]] = {
 }  # fmt: skip
 _LABELS = {"COUNT": "number_of", "SUM": "total", "AVG": "average", "MIN": "minimum", "MAX": "maximum"}
 _SQLITE_FORMATS = {"day": "%Y-%m-%d", "week": "%Y-%W", "month": "%Y-%m", "year": "%Y"}
+_MYSQL_FORMATS = {"day": "%Y-%m-%d", "week": "%x-%v", "month": "%Y-%m", "year": "%Y"}
 
 
 def expression(statement: Statement, operand: Operand) -> exp.Expr:
@@ -91,7 +92,8 @@ def _aggregate(statement: Statement, operand: Aggregate) -> exp.Expr:
     if repeated and operand.function in {"SUM", "AVG"}:
         raise Unanswerable(f"Joined with the other tables, each row of {candidate.table} would count several times.")
     column: exp.Expr = column_of(candidate.table, candidate.column or "")
-    if operand.function in {"SUM", "AVG"} and statement.catalogue.type_of(candidate) == "text":
+    reads_numbers = statement.dialect == "mysql"  # where a cast would cut off the decimals
+    if operand.function in {"SUM", "AVG"} and statement.catalogue.type_of(candidate) == "text" and not reads_numbers:
         column = exp.cast(column, "NUMERIC")
     return _FUNCTIONS[operand.function](this=column)
 
@@ -129,10 +131,12 @@ def _defined(statement: Statement, operand: Defined) -> exp.Expr:
 
 
 def _bucket(column: exp.Expr, unit: str, dialect: SourceKind) -> exp.Expr:
-    if dialect != "sqlite":
+    if dialect in {"postgres", "duckdb"}:
         if unit == "year":
             return exp.Extract(this=exp.var("YEAR"), expression=column)
         return exp.Anonymous(this="DATE_TRUNC", expressions=[exp.Literal.string(unit), column])
+    if dialect == "mysql":
+        return _mysql_bucket(column, unit)
     if unit != "quarter":
         return _strftime(_SQLITE_FORMATS[unit], column)
     month = exp.paren(exp.Add(this=exp.cast(_strftime("%m", column), "INTEGER"), expression=exp.Literal.number(2)))
@@ -140,6 +144,14 @@ def _bucket(column: exp.Expr, unit: str, dialect: SourceKind) -> exp.Expr:
     return exp.DPipe(
         this=exp.DPipe(this=_strftime("%Y", column), expression=exp.Literal.string("-Q")), expression=quarter
     )
+
+
+def _mysql_bucket(column: exp.Expr, unit: str) -> exp.Expr:
+    if unit != "quarter":
+        form = exp.Literal.string(_MYSQL_FORMATS[unit])
+        return exp.Anonymous(this="DATE_FORMAT", expressions=[column, form])
+    year, quarter = (exp.Anonymous(this=name, expressions=[column.copy()]) for name in ("YEAR", "QUARTER"))
+    return exp.Anonymous(this="CONCAT", expressions=[year, exp.Literal.string("-Q"), quarter])
 
 
 def _strftime(form: str, column: exp.Expr) -> exp.Expr:

@@ -83,7 +83,7 @@ def _pattern(statement: Statement, condition: Pattern) -> exp.Expr:
     column = expression(statement, condition.left)
     if statement.catalogue.type_of(statement.of(condition.left)) != "text":
         column = exp.cast(column, "TEXT")
-    kind = exp.Like if statement.dialect == "sqlite" else exp.ILike
+    kind = exp.ILike if statement.dialect in {"postgres", "duckdb"} else exp.Like
     return kind(this=column, expression=exp.Literal.string(condition.like))
 
 
@@ -96,7 +96,7 @@ def _flag(statement: Statement, condition: Flag) -> exp.Expr:
     candidate = statement.of(condition.left)
     column = expression(statement, condition.left)
     kind = statement.catalogue.type_of(candidate)
-    if kind == "boolean" and statement.dialect != "sqlite":
+    if kind == "boolean" and statement.dialect in {"postgres", "duckdb"}:
         return column if condition.value else exp.not_(column)
     wanted = TRUE_VALUES if condition.value else FALSE_VALUES
     samples = statement.catalogue.samples(candidate)

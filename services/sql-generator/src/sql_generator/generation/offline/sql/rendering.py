@@ -26,6 +26,7 @@ _RESERVED: Final = frozenset(
 )
 _PLAIN: Final[dict[SourceKind, re.Pattern[str]]] = {
     "postgres": re.compile(r"[a-z_][a-z0-9_]*\Z"),
+    "mysql": re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z"),
     "sqlite": re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z"),
     "duckdb": re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z"),
 }
