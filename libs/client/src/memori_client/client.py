@@ -14,8 +14,9 @@ class Memori:
     """A user's view of Memori over HTTP.
 
     Every request that creates something carries an id made here, so that it can be tried again: up to three times
-    when the API is away or overloaded, waiting as long as it asks for (at most 5 s). Lists are read page by page while
-    they are iterated over; `limit` is the size of a page. Not safe to share by threads that close it.
+    when the API is away or overloaded, waiting as long as it asks for (at most 5 s, and not at all where it asks for
+    more than a minute). Lists are read page by page while they are iterated over; `limit` is the size of a page. Not
+    safe to share by threads that close it.
 
     Args:
         base_url: where the gateway answers.
@@ -169,6 +170,10 @@ class Memori:
     def entities(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """What the knowledge graph holds, the most mentioned first; `filters` as in GET /api/entities."""
         return self._pages("/api/entities", "entities", filters)
+
+    def usage(self) -> dict[str, Any]:
+        """What my questions cost this month, by model, and the budgets that apply to me."""
+        return self._json("GET", "/api/usage")
 
     def export(self, path: str | Path | None = None) -> bytes:
         """Everything the API keeps of me, as the bytes of a ZIP file, which is also written to `path` when given."""

@@ -13,6 +13,7 @@ from memori_client.errors import MemoriError, MemoriUnavailable
 _RETRIED = frozenset({429, 502, 503, 504})
 _TRIES = 3
 _LONGEST_WAIT_SECONDS = 5.0
+_LONGEST_WORTH_TRYING_SECONDS = 60
 
 
 class Transport:
@@ -61,9 +62,10 @@ class Transport:
                 return response
             if response.status_code not in _RETRIED:
                 raise MemoriError(response.status_code, _problem(response))
-            if last:
+            retry_after = _retry_after(response)
+            if last or (retry_after or 0) > _LONGEST_WORTH_TRYING_SECONDS:
                 raise MemoriUnavailable(response.status_code, _problem(response))
-            time.sleep(_wait(response.headers.get("Retry-After"), attempt))
+            time.sleep(_wait(retry_after, attempt))
         raise AssertionError("unreachable")
 
     def close(self) -> None:
@@ -76,8 +78,13 @@ def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
     return {name.encode(): value.encode() for name, value in headers.items()}
 
 
-def _wait(retry_after: str | None, attempt: int) -> float:
-    asked = float(retry_after) if retry_after and retry_after.isdigit() else 0.25 * 2.0**attempt
+def _retry_after(response: httpx.Response) -> int | None:
+    value = response.headers.get("Retry-After", "")
+    return int(value) if value.isdecimal() and value.isascii() else None
+
+
+def _wait(retry_after: int | None, attempt: int) -> float:
+    asked = 0.25 * 2.0**attempt if retry_after is None else retry_after
     return min(asked, _LONGEST_WAIT_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, not a secret
 
 

@@ -79,6 +79,14 @@ def test_an_api_that_stays_away_is_unavailable(api):
         memori.search("x")
 
 
+def test_an_api_that_is_away_for_long_is_not_asked_again(api):
+    url, answers, requests = api
+    answers.append((429, {"title": "spent"}, {"Retry-After": "61"}))
+    with Memori(url, user_id="ada") as memori, pytest.raises(MemoriUnavailable, match="spent"):
+        memori.usage()
+    assert len(requests) == 1
+
+
 def test_an_answer_that_is_not_json_is_an_error_all_the_same(api):
     url, answers, _ = api
     answers.append((500, "oops", {}))

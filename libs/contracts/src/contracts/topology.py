@@ -194,6 +194,7 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
         sql_generator.LIST_QUERIES,
         sql_generator.READ_QUERY,
         sql_generator.DELETE_QUERY,
+        sql_generator.USAGE,
         *(method(service) for service in OWNERS for method in (health_of, export_of, erase_of)),
     ),
     memory_store.SERVICE: (embedding_worker.EMBED,),

@@ -10,10 +10,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from contracts.identity import Identity
 
-_OWN_ROW = (
-    "tenant_id = nullif(current_setting('app.tenant_id', true), '')"
-    " and user_id = nullif(current_setting('app.user_id', true), '')"
-)
+_OWN_TENANT = "tenant_id = nullif(current_setting('app.tenant_id', true), '')"
+_OWN_ROW = f"{_OWN_TENANT} and user_id = nullif(current_setting('app.user_id', true), '')"
 
 
 def isolate_users(schema: str, service: str, *tables: str) -> None:
@@ -21,10 +19,22 @@ def isolate_users(schema: str, service: str, *tables: str) -> None:
 
     An unset setting reads NULL or '' and matches no row. FORCE makes the policy hold for the tables' owner as well.
     """
+    _isolate(schema, service, tables, _OWN_ROW)
+
+
+def isolate_tenants(schema: str, service: str, *tables: str) -> None:
+    """Let the service's app role see and write only rows of the tenant of the user its transaction was opened for.
+
+    For what is counted of a tenant as a whole: such a table has no user, and holds nothing personal.
+    """
+    _isolate(schema, service, tables, _OWN_TENANT)
+
+
+def _isolate(schema: str, service: str, tables: tuple[str, ...], own: str) -> None:
     app = f"{service}_app"
     for table in tables:
         name = f"{schema}.{table}"
-        _own_rows(name, app)
+        _own_rows(name, app, own)
         op.execute(f"grant select, insert, update, delete on {name} to {app}")
 
 
@@ -128,10 +138,10 @@ def drop_erasures(schema: str) -> None:
     op.execute(f"drop table {schema}.memori_erasures")
 
 
-def _own_rows(name: str, app: str) -> None:
+def _own_rows(name: str, app: str, own: str = _OWN_ROW) -> None:
     op.execute(f"alter table {name} enable row level security")
     op.execute(f"alter table {name} force row level security")
-    op.execute(f"create policy own_rows on {name} to {app} using ({_OWN_ROW}) with check ({_OWN_ROW})")
+    op.execute(f"create policy own_rows on {name} to {app} using ({own}) with check ({own})")
 
 
 def _find_owners(schema: str) -> None:

@@ -30,6 +30,7 @@ _PROBLEMS = {
     413: "The body is too large",
     415: "The body is not JSON",
     422: "The request is not valid; `errors` names the fields",
+    429: "A limit was reached; `detail` says which, `Retry-After` when it ends",
     503: "A dependency is unavailable; `Retry-After` says when to try again",
     504: "The answer took too long",
 }

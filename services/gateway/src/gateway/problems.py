@@ -20,6 +20,9 @@ MEDIA_TYPE = "application/problem+json"
 MAY_CONFLICT: dict[int | str, dict[str, Any]] = {409: {"description": TITLES["conflict"]}}
 """The `responses` of a route that the state can forbid, for the OpenAPI document."""
 
+MAY_EXCEED: dict[int | str, dict[str, Any]] = {429: {"description": TITLES["limit-exceeded"]}}
+"""Likewise of a route that a budget or a limit can forbid."""
+
 _MAX_ERRORS = 50
 _MAX_FIELD_CHARS = 200
 

@@ -8,7 +8,8 @@ import nanoarrow
 from nanoarrow import ipc
 
 from contracts import sql_generator
-from contracts.methods import Empty
+from contracts.methods import Empty, ProblemError
+from contracts.problems import problem
 from contracts.sql_generator import (
     Answer,
     DataSources,
@@ -22,6 +23,7 @@ from contracts.sql_generator import (
     Rules,
     SchemaPage,
     Table,
+    UsageReport,
 )
 
 
@@ -279,3 +281,22 @@ async def test_another_users_ids_are_not_found(ada, bob):
         assert answer.status_code == 404
         assert answer.json()["type"] == "not-found"
     assert (await ada.get(memory.headers["location"])).status_code == 200
+
+
+async def test_usage_is_asked_of_sql_generator(ada, services):
+    async def usage(request, identity):
+        return UsageReport(month="2026-01-01", resets_at="2026-02-01T00:00:00Z", models=(), cost_usd=0.5, budgets=())
+
+    services.on(sql_generator.USAGE, usage)
+    answer = await ada.get("/api/usage")
+    assert (answer.status_code, answer.json()["cost_usd"], answer.json()["month"]) == (200, 0.5, "2026-01-01")
+
+
+async def test_a_budget_that_is_spent_is_a_429_that_says_when_to_come_back(ada, services, check_problem):
+    async def spent(request, identity):
+        raise ProblemError(problem("limit-exceeded", "the budget is spent", retry_after=86_400))
+
+    services.on(sql_generator.GENERATE, spent)
+    answer = await ada.post("/api/queries", json={"question": "how many orders?"})
+    check_problem(answer, 429, "limit-exceeded")
+    assert answer.headers["retry-after"] == "86400"

@@ -24,6 +24,11 @@ def erased() -> ProblemError:
     return conflict("everything of this user was erased meanwhile")
 
 
+def limit_exceeded(detail: str, retry_after: int) -> ProblemError:
+    """More than was granted; `retry_after` in seconds."""
+    return ProblemError(problem("limit-exceeded", detail, retry_after=retry_after))
+
+
 def unavailable(detail: str, retry_after: int) -> ProblemError:
     """Something this service depends on is away; `retry_after` in seconds."""
     return ProblemError(problem("unavailable", detail, retry_after=retry_after))

@@ -33,6 +33,7 @@ from sql_generator.sources import Limits
 from sql_generator.sources.cached import ResultCache
 from sql_generator.sources.connect import ConnectPolicy
 from sql_generator.tables import outbox as outbox_table
+from sql_generator.use_cases.accounts import Accounts
 from sql_generator.use_cases.context import ContextGatherer
 from sql_generator.use_cases.data_sources import DataSourceUseCases
 from sql_generator.use_cases.feedback import FeedbackUseCases
@@ -73,6 +74,7 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
     erasures = Erasures(settings.secrets, service=SERVICE)
     personal = personal_data(database, erasures, connections)
     data_sources = DataSourceUseCases(database, outbox, connections, erasures)
+    accounts = Accounts(database, erasures, model, settings.prices, settings.budgets)
     rules = RuleUseCases(database, client, erasures)
     writer = Writer(_limits(settings))
     recorder = Recorder(database, outbox, erasures) if settings.memori_enabled else None
@@ -87,8 +89,7 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
             recall=settings.memori_enabled,
         ),
         writer,
-        model,
-        settings.prices,
+        accounts,
         recorder,
     )
     rpc.register(
@@ -98,6 +99,7 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         queries=queries,
         feedback=FeedbackUseCases(database, outbox, data_sources, connections, writer, recorder),
         past=HistoryUseCases(database),
+        accounts=accounts,
         personal=personal,
     )
     serve_refused_commands(broker, SERVICE, worker, outbox)

@@ -4,6 +4,7 @@ from faststream.nats import NatsBroker
 
 from contracts import sql_generator as contract
 from messaging import PersonalData, serve
+from sql_generator.use_cases.accounts import Accounts
 from sql_generator.use_cases.data_sources import DataSourceUseCases
 from sql_generator.use_cases.feedback import FeedbackUseCases
 from sql_generator.use_cases.history import HistoryUseCases
@@ -19,6 +20,7 @@ def register(
     queries: QueryUseCases,
     feedback: FeedbackUseCases,
     past: HistoryUseCases,
+    accounts: Accounts,
     personal: PersonalData,
 ) -> None:
     """Answer this service's methods."""
@@ -38,4 +40,5 @@ def register(
     serve(broker, contract.LIST_QUERIES, past.list)
     serve(broker, contract.READ_QUERY, past.read)
     serve(broker, contract.DELETE_QUERY, past.delete)
+    serve(broker, contract.USAGE, accounts.usage)
     personal.serve(broker, contract.SERVICE)

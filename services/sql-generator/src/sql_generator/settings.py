@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from runtime import DatabaseSettings
+from sql_generator.domain.budgets import Limits
 from sql_generator.domain.prices import KNOWN_PRICES, Price
 
 Provider = Literal["anthropic", "openai", "offline"]
@@ -26,6 +27,8 @@ class SqlGeneratorSettings(DatabaseSettings):
     memori_llm_prices: dict[str, Price] = Field(
         default_factory=dict, description="US dollars for a million tokens, by the model's name as answers give it"
     )
+    memori_llm_user_budget_usd: float | None = Field(default=None, gt=0, description="A calendar month (UTC)")
+    memori_llm_tenant_budget_usd: float | None = Field(default=None, gt=0)
     anthropic_api_key: SecretStr | None = None
     anthropic_base_url: str | None = None
     openai_api_key: SecretStr | None = None
@@ -69,6 +72,11 @@ class SqlGeneratorSettings(DatabaseSettings):
     def prices(self) -> dict[str, Price]:
         """The prices of models that are known or were set."""
         return {**KNOWN_PRICES, **self.memori_llm_prices}
+
+    @property
+    def budgets(self) -> Limits:
+        """What users and tenants may spend a month."""
+        return Limits(user_usd=self.memori_llm_user_budget_usd, tenant_usd=self.memori_llm_tenant_budget_usd)
 
     def api_key_of(self, provider: Provider) -> SecretStr | None:
         """The key of a provider."""

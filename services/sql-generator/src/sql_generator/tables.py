@@ -3,14 +3,17 @@
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Computed,
+    Date,
     DateTime,
     Double,
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     SmallInteger,
     Table,
     Text,
@@ -110,6 +113,28 @@ query_patterns = Table(
     Column("answer", JSONB),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+usage = Table(
+    "memori_usage",
+    metadata,
+    *_owner(),
+    Column("month", Date, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cache_read_tokens", BigInteger, nullable=False),
+    Column("cache_write_tokens", BigInteger, nullable=False),
+    Column("cost_usd", Numeric),
+)
+
+tenant_usage = Table(
+    "memori_tenant_usage",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("cost_usd", Numeric, nullable=False),
 )
 
 outbox = outbox_table(metadata)

@@ -27,6 +27,8 @@ async def test_down_leaves_nothing_and_up_again_the_same(stack, rows):
         "memori_rules",
         "memori_query_patterns",
         "memori_outbox",
+        "memori_usage",
+        "memori_tenant_usage",
         "memori_erasures",
     }
     assert await run(stack, direction="downgrade") == REVISIONS[::-1]

@@ -21,7 +21,7 @@ from sql_generator.repository.data_sources import _parsed
 
 SERVICE = "sql-generator"
 QUESTION = "How many marmalade orders are there?"
-TABLES = ("data_sources", "rules", "query_patterns", "outbox")
+TABLES = ("data_sources", "rules", "query_patterns", "usage", "outbox")
 
 
 @pytest.fixture
@@ -103,7 +103,8 @@ async def test_everything_goes_out_but_secrets_and_what_is_derived(service, ada,
         answer = await use(call, model, says, ada, shop)
         await use(call, model, says, eve, shop)
         found = await exported(call, ada)
-    ((source,), (kept,), (query,)) = (found[kind] for kind in ("data_sources", "rules", "queries"))
+    ((source,), (kept,), (query,), (used,)) = (found[kind] for kind in ("data_sources", "rules", "queries", "usage"))
+    assert (used["model"], used["calls"], used["cost_usd"]) == ("anthropic/claude-test", 1, None)
     assert (source["name"], source["kind"], source["status"]) == ("shop", "sqlite", "ready")
     assert [table["name"] for table in source["schema"]["tables"]] == ["customers", "orders"]
     assert (kept["rule_content"], kept["conditions"]) == ("aliases", {"deep": [1, {"a": None}]})
@@ -125,6 +126,7 @@ async def test_a_user_is_erased_and_nobody_else(service, ada, eve, shop, model, 
             "memori_query_patterns": 1,
             "memori_rules": 1,
             "memori_data_sources": 1,
+            "memori_usage": 1,
         }
         assert reply.rows["memori_outbox"] >= 1
         assert _parsed.cache_info().currsize == 0

@@ -1,12 +1,16 @@
 """Questions while models are late, wrong or away: who answers, what it costs, and what is said about it."""
 
+import asyncio
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
 from contracts.health import health_of
+from contracts.identity import Identity
 from contracts.methods import Empty
-from contracts.sql_generator import GENERATE, Generate
+from contracts.personal_data import erase_of
+from contracts.sql_generator import GENERATE, USAGE, Generate
 from memori_testing.model_server import Hang, Malformed, Status, Text, ToolCall
 
 QUESTION = "How many orders are there?"
@@ -166,3 +170,93 @@ async def test_what_to_ask_back_is_in_the_answer_and_kept(service, ada, shop, mo
         assert (answer.status, answer.reason) == ("abstained", "There are no unicorns.")
         assert answer.clarifying_question == "What is a unicorn?"
         assert await call.ask(ada, "How many unicorns?", query_id=query_id) == answer
+
+
+async def test_usage_is_counted_by_user_and_month_however_many_ask_at_once(
+    service, ada, eve, shop, model, says, others
+):
+    await others.start()
+    async with service(model=model, memori_llm_prices=PRICES) as call, service(model=model, memori_llm_prices=PRICES):
+        source = await call.source(ada, shop)
+        await call.source(eve, shop)
+        model.respond = lambda _: says(SQL)
+        await asyncio.gather(*(call.ask(ada, QUESTION, data_source_id=source.data_source_id) for _ in range(12)))
+        await call.ask(eve, QUESTION)
+        report = await call(USAGE, Empty(), ada)
+        (usage,) = report.models
+        assert (usage.model, usage.calls, usage.input_tokens, usage.output_tokens) == (
+            "anthropic/claude-test",
+            12,
+            1200,
+            240,
+        )
+        assert report.cost_usd == usage.cost_usd == pytest.approx(12 * 0.0006)
+        assert report.budgets == ()
+        now = datetime.now(UTC)
+        assert (report.month.year, report.month.month, report.month.day) == (now.year, now.month, 1)
+        assert 0 < (report.resets_at - now).days + 1 <= 31
+
+
+async def test_a_budget_warns_and_then_refuses_until_it_is_filled_again(
+    service, ada, eve, shop, model, says, rows, others, stack
+):
+    await others.start()
+    settings = {
+        "memori_llm_prices": PRICES,
+        "memori_llm_user_budget_usd": 0.001,
+        "memori_llm_tenant_budget_usd": 0.0021,
+    }
+    async with service(model=model, **settings) as call:
+        await call.source(ada, shop)
+        await call.source(eve, shop)
+        model.respond = lambda _: says(SQL)
+        assert (await call.ask(ada, QUESTION)).warnings == ()
+        assert (await call.ask(ada, QUESTION)).warnings == ()
+        spent = await call.problem(GENERATE, Generate(query_id=uuid4(), question=QUESTION), ada)
+        assert (spent.type, spent.status) == ("limit-exceeded", 429)
+        assert "budget of the user" in spent.detail
+        report = await call(USAGE, Empty(), ada)
+        assert report.resets_at.isoformat() in spent.detail
+        assert abs(spent.retry_after - (report.resets_at - datetime.now(UTC)).total_seconds()) < 60
+        # Somebody else's budget is their own; the tenant's is not.
+        assert (await call.ask(eve, QUESTION)).warnings == ()
+        (warned,) = (await call.ask(eve, QUESTION)).warnings
+        assert "0.00 of 0.00 USD of this month's budget of the tenant" in warned
+        new = Identity("acme", "new")
+        await call.source(new, shop)
+        refused = await call.problem(GENERATE, Generate(query_id=uuid4(), question=QUESTION), new)
+        assert "budget of the tenant" in refused.detail
+        elsewhere = Identity("other", "ada")
+        await call.source(elsewhere, shop)
+        assert (await call.ask(elsewhere, QUESTION)).status == "generated"
+        assert len(model.requests) == 5
+        # What the tenant spent stays spent when those who spent it are erased.
+        await call(erase_of("sql-generator"), Empty(), ada)
+        (tenant,) = [budget for budget in (await call(USAGE, Empty(), ada)).budgets if budget.scope == "tenant"]
+        assert tenant.spent_usd == 0.0024
+        assert (await call(USAGE, Empty(), ada)).models == ()
+    assert await rows("select 1 from sql_generator.memori_usage where user_id = 'ada' and tenant_id = 'acme'") == []
+    assert await rows("select 1 from sql_generator.memori_tenant_usage", url=stack.database_url("sql-generator")) == []
+
+
+async def test_what_is_asked_while_memory_is_disabled_is_paid_for_all_the_same(service, ada, shop, model, says):
+    async with service(model=model, memori_enabled=False, memori_llm_prices=PRICES) as call:
+        await call.source(ada, shop)
+        model.enqueue(says(SQL))
+        await call.ask(ada, QUESTION)
+        assert (await call(USAGE, Empty(), ada)).cost_usd == 0.0006
+
+
+async def test_a_budget_needs_the_prices_of_every_model(service, model):
+    with pytest.raises(ValueError, match="MEMORI_LLM_PRICES has no price of anthropic/claude-test"):
+        async with service(model=model, memori_llm_user_budget_usd=1):
+            pass
+
+
+async def test_what_costs_nothing_is_never_refused(service, ada, shop, rows):
+    offline = {"memori_llm_provider": "offline", "memori_llm_user_budget_usd": 0.001}
+    async with service(**offline) as call:
+        await call.source(ada, shop)
+        for _ in range(2):
+            assert (await call.ask(ada, QUESTION)).usage[0].cost_usd == 0.0
+            await rows("update sql_generator.memori_usage set cost_usd = 5 returning 1")

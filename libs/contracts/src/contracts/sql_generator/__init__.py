@@ -44,7 +44,6 @@ from contracts.sql_generator.queries import (
     Answer,
     Generate,
     Intent,
-    ModelUsage,
     QueryRecord,
     QueryRef,
     QueryResult,
@@ -73,6 +72,12 @@ from contracts.sql_generator.rules import (
 from contracts.sql_generator.service import (
     SERVICE,
 )
+from contracts.sql_generator.usage import (
+    USAGE,
+    Budget,
+    ModelUsage,
+    UsageReport,
+)
 
 __all__ = [
     "CREATE_RULE",
@@ -92,8 +97,10 @@ __all__ = [
     "REGISTER_DATA_SOURCE",
     "SERVICE",
     "SYNC_DATA_SOURCE",
+    "USAGE",
     "Advice",
     "Answer",
+    "Budget",
     "Column",
     "DataSource",
     "DataSourceRef",
@@ -134,6 +141,7 @@ __all__ = [
     "Standing",
     "Table",
     "Trust",
+    "UsageReport",
     "UsedMemory",
     "UsedPattern",
     "UsedRule",

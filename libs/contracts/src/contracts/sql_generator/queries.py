@@ -10,6 +10,7 @@ from contracts.methods import Method
 from contracts.sql_generator.data_sources import SourceKind
 from contracts.sql_generator.rules import RuleType
 from contracts.sql_generator.service import SERVICE
+from contracts.sql_generator.usage import ModelUsage
 
 Intent: TypeAlias = Literal["select", "aggregate", "join", "filter", "group_by"]
 QueryStatus: TypeAlias = Literal["generated", "executed", "refused", "abstained", "failed"]
@@ -90,18 +91,6 @@ class Advice(Message):
     suggestion: str | None = Field(default=None, description="For the owner of the database, such as CREATE INDEX …")
 
 
-class ModelUsage(Message):
-    """What one model read and wrote."""
-
-    model: str
-    calls: int
-    input_tokens: int = Field(description="Without those of the provider's prompt cache")
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    cost_usd: float | None = Field(description="Null while the model's price is not known")
-
-
 class Answer(Message):
     """The SQL for a question, what shaped it, and its result when it was run."""
 
@@ -126,6 +115,7 @@ class Answer(Message):
         description="The parts of the context that were missing; `source` when the statement could not be checked "
         "there, `model` when another one wrote it because the first was away",
     )
+    warnings: tuple[str, ...] = Field(default=(), description="Such as a budget that is nearly spent")
     usage: tuple[ModelUsage, ...] = Field(default=(), description="What the question cost, by model")
     advice: tuple[Advice, ...] = Field(default=(), description="What the plan and the joins of the statement give away")
     result: QueryResult | None = None

@@ -11,6 +11,7 @@ from gateway.api import (
     past_queries,
     queries,
     rules,
+    usage,
     users,
 )
 
@@ -25,6 +26,7 @@ ROUTERS = (
     queries.router,
     past_queries.router,
     knowledge.router,
+    usage.router,
     users.router,
     health.router,
 )

@@ -15,7 +15,7 @@ from contracts.problems import problem
 from contracts.sql_generator import Answer, Generate, QueryRef, QueryResult
 from gateway.bodies import STRICT, json_body
 from gateway.downloads import arrow_of, csv_of
-from gateway.problems import MAY_CONFLICT
+from gateway.problems import MAY_CONFLICT, MAY_EXCEED
 from gateway.services import Authenticated
 
 FileFormat: TypeAlias = Literal["csv", "arrow"]
@@ -46,7 +46,7 @@ class Ask(Generate):
     query_id: UUID = Field(default_factory=uuid4, description="Send your own to make a retry harmless")
 
 
-@router.post("", response_model=Answer)
+@router.post("", response_model=Answer, responses=MAY_CONFLICT | MAY_EXCEED)
 async def ask(services: Authenticated, body: Annotated[Ask, json_body(Ask)]) -> Response:
     """Write SQL for a question, with the memories, rules and past queries that matter; run it if `execute` says so.
 

@@ -20,6 +20,11 @@ class ModelChain:
         self.name = models[0].name
         self._models = models
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the models, in the order in which they are asked."""
+        return tuple(model.name for model in self._models)
+
     async def draft(self, context: GenerationContext) -> Draft:
         """A draft by the first model that is not away; when all are, what the first one said."""
         first: ModelUnavailable | None = None

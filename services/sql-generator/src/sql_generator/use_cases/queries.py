@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from uuid import UUID
@@ -14,7 +13,6 @@ from contracts.sql_generator import (
     Answer,
     DatabaseSchema,
     Generate,
-    ModelUsage,
     QueryRecord,
     QueryRef,
     QueryStatus,
@@ -26,17 +24,16 @@ from contracts.sql_generator import (
 from persistence import Database
 from sql_generator.connections import Connections
 from sql_generator.domain.charts import chart_for
-from sql_generator.domain.prices import Price
 from sql_generator.errors import conflict, not_found, unavailable
-from sql_generator.generation.model import GenerationContext, ModelUnavailable, RuleText, SqlModel
+from sql_generator.generation.model import GenerationContext, ModelUnavailable, RuleText
 from sql_generator.generation.quoting import cut
 from sql_generator.repository import patterns
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.repository.patterns import Pattern, StoredQuery
 from sql_generator.sources import SourceError
+from sql_generator.use_cases.accounts import Accounts, Meter
 from sql_generator.use_cases.context import ContextGatherer, Gathered
 from sql_generator.use_cases.data_sources import DataSourceUseCases
-from sql_generator.use_cases.metering import Meter
 from sql_generator.use_cases.recording import Recorder
 from sql_generator.use_cases.writing import Run, Writer, Written, judge
 
@@ -58,8 +55,7 @@ class QueryUseCases:
         connections: Connections,
         gatherer: ContextGatherer,
         writer: Writer,
-        model: SqlModel,
-        prices: Mapping[str, Price],
+        accounts: Accounts,
         recorder: Recorder | None,
     ) -> None:
         self._database = database
@@ -67,8 +63,7 @@ class QueryUseCases:
         self._connections = connections
         self._gatherer = gatherer
         self._writer = writer
-        self._model = model
-        self._prices = prices
+        self._accounts = accounts
         self._recorder = recorder
 
     async def generate(self, request: Generate, owner: Identity) -> Answer:
@@ -91,16 +86,16 @@ class QueryUseCases:
             examples=gathered.examples,
             knowledge=gathered.knowledge,
         )
-        meter = Meter(self._model, self._prices)
+        meter = self._accounts.meter(owner, began)
         try:
             async with AsyncExitStack() as stack:
                 source = await self._connections.reachable_source(stack, stored, owner)
                 written = await self._writer.write(meter, context, source, execute=request.execute, deadline=deadline)
         except ModelUnavailable as error:
-            await self._keep_unanswered(request, stored, gathered, str(error), owner, began)
+            await self._keep_unanswered(request, stored, gathered, meter, str(error), owner, began)
             retry_after = math.ceil(error.retry_after) if error.retry_after else _RETRY_SECONDS
             raise unavailable(str(error), retry_after) from error
-        answer = self._answer(request, stored, gathered, written, meter.usage)
+        answer = self._answer(request, stored, gathered, written, meter)
         QUERIES.labels(answer.status).inc()
         if not await self._kept(_pattern(answer, written, gathered), owner, began):
             # The same request came twice, and the other one was faster: both get the same answer.
@@ -205,26 +200,22 @@ class QueryUseCases:
         request: Generate,
         stored: StoredSource,
         gathered: Gathered,
+        meter: Meter,
         reason: str,
         owner: Identity,
         began: datetime,
     ) -> None:
         """Keep that the question failed, in a way that lets it be asked again under its id."""
         QUERIES.labels("failed").inc()
-        answer = self._answer(request, stored, gathered, Written("failed", reason=reason))
+        answer = self._answer(request, stored, gathered, Written("failed", reason=reason), meter)
         pattern = Pattern(answer, None, (), (), was_successful=False, embedding=gathered.embedding, is_final=False)
         await self._kept(pattern, owner, began)
 
     def _answer(
-        self,
-        request: Generate,
-        stored: StoredSource,
-        gathered: Gathered,
-        written: Written,
-        usage: tuple[ModelUsage, ...] = (),
+        self, request: Generate, stored: StoredSource, gathered: Gathered, written: Written, meter: Meter
     ) -> Answer:
         draft = written.draft
-        model = (draft.model if draft else "") or self._model.name
+        model = (draft.model if draft else "") or meter.name
         sql = written.judgement.verdict.sql if written.judgement else None
         # What shaped a statement that did not pass shaped nothing.
         used = draft if draft and sql else None
@@ -262,9 +253,10 @@ class QueryUseCases:
             degraded=(
                 *gathered.missing,
                 *(() if written.is_explained else ("source",)),
-                *(() if model == self._model.name else ("model",)),
+                *(() if model == meter.name else ("model",)),
             ),
-            usage=usage,
+            warnings=meter.warnings,
+            usage=meter.usage,
             advice=written.advice,
             result=(result := written.run.result if written.run else None),
             chart=chart_for(result) if result else None,
