@@ -4,8 +4,8 @@ from alembic import op
 
 from persistence.policies import isolate_tenants, isolate_users
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 SCHEMA = SERVICE = "sql_generator"
 
