@@ -183,6 +183,8 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
         sql_generator.REGISTER_DATA_SOURCE,
         sql_generator.GET_DATA_SOURCE,
         sql_generator.LIST_DATA_SOURCES,
+        sql_generator.UPDATE_DATA_SOURCE,
+        sql_generator.TEST_DATA_SOURCE,
         sql_generator.SYNC_DATA_SOURCE,
         sql_generator.DELETE_DATA_SOURCE,
         sql_generator.GET_SCHEMA,

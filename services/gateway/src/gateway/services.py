@@ -12,7 +12,15 @@ from contracts.base import Message
 from contracts.identity import Identity
 from contracts.methods import Method
 from contracts.personal_data import erase_of, export_of
-from contracts.sql_generator import EXECUTE, GENERATE, RATE, REGISTER_DATA_SOURCE, SYNC_DATA_SOURCE
+from contracts.sql_generator import (
+    EXECUTE,
+    GENERATE,
+    RATE,
+    REGISTER_DATA_SOURCE,
+    SYNC_DATA_SOURCE,
+    TEST_DATA_SOURCE,
+    UPDATE_DATA_SOURCE,
+)
 from contracts.topology import OWNERS
 from gateway.identity import Authenticator
 from gateway.settings import GatewaySettings
@@ -66,8 +74,10 @@ class Timeouts:
             GENERATE.subject: settings.generate_timeout_seconds,
             EXECUTE.subject: settings.generate_timeout_seconds,
             RATE.subject: settings.generate_timeout_seconds,
-            REGISTER_DATA_SOURCE.subject: settings.sync_timeout_seconds,
-            SYNC_DATA_SOURCE.subject: settings.sync_timeout_seconds,
+            **{
+                method.subject: settings.sync_timeout_seconds
+                for method in (REGISTER_DATA_SOURCE, UPDATE_DATA_SOURCE, TEST_DATA_SOURCE, SYNC_DATA_SOURCE)
+            },
             **{
                 method(owner).subject: settings.personal_data_timeout_seconds
                 for owner in OWNERS

@@ -13,6 +13,7 @@ from contracts.problems import problem
 from contracts.sql_generator import (
     Answer,
     DataSources,
+    DataSourceTest,
     Queries,
     QueryDetail,
     QueryOverview,
@@ -60,6 +61,39 @@ async def test_data_sources_are_listed_read_synced_and_deleted(ada, services, da
     assert (await ada.get(path)).json()["data_source_id"] == str(data_source_id)
     assert (await ada.post(f"{path}/sync")).status_code == 200
     assert (await ada.delete(path)).status_code == 204
+
+
+async def test_a_data_source_is_changed_without_its_connection_coming_back(ada, services, data_source):
+    async def changed(request, identity):
+        return data_source(request.data_source_id)
+
+    services.on(sql_generator.UPDATE_DATA_SOURCE, changed)
+    path = f"/api/data-sources/{uuid4()}"
+    answer = await ada.patch(path, json={"connection": "mysql://u:hunter2@db/shop"})
+    assert answer.status_code == 200
+    assert "hunter2" not in answer.text
+    request = services.asked(sql_generator.UPDATE_DATA_SOURCE)[-1]
+    assert (request.name, request.connection.get_secret_value()) == (None, "mysql://u:hunter2@db/shop")
+    await ada.patch(path, json={"name": "sales"})
+    request = services.asked(sql_generator.UPDATE_DATA_SOURCE)[-1]
+    assert (request.name, request.connection) == ("sales", None)
+
+
+async def test_a_data_source_is_tested(ada, services):
+    async def tested(request, identity):
+        return DataSourceTest(
+            data_source_id=request.data_source_id,
+            reachable=True,
+            reason=None,
+            server="MariaDB 10.11.18",
+            latency_ms=12.5,
+            advice=("The login can change `shop`.* (INSERT).",),
+        )
+
+    services.on(sql_generator.TEST_DATA_SOURCE, tested)
+    answer = await ada.post(f"/api/data-sources/{uuid4()}/test")
+    assert answer.status_code == 200
+    assert (answer.json()["reachable"], answer.json()["server"]) == (True, "MariaDB 10.11.18")
 
 
 async def test_the_pages_of_a_schema_are_gathered(ada, services):

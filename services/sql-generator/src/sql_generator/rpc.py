@@ -27,6 +27,8 @@ def register(
     serve(broker, contract.REGISTER_DATA_SOURCE, data_sources.register)
     serve(broker, contract.GET_DATA_SOURCE, data_sources.get)
     serve(broker, contract.LIST_DATA_SOURCES, data_sources.list)
+    serve(broker, contract.UPDATE_DATA_SOURCE, data_sources.update)
+    serve(broker, contract.TEST_DATA_SOURCE, data_sources.test)
     serve(broker, contract.SYNC_DATA_SOURCE, data_sources.sync)
     serve(broker, contract.DELETE_DATA_SOURCE, data_sources.delete)
     serve(broker, contract.GET_SCHEMA, data_sources.get_schema)

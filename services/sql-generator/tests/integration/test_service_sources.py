@@ -8,6 +8,7 @@ from uuid import uuid4
 import asyncpg
 import duckdb
 import pytest
+from pydantic import SecretStr
 
 from contracts.sql_generator import (
     CREATE_RULE,
@@ -21,6 +22,8 @@ from contracts.sql_generator import (
     LIST_RULES,
     REGISTER_DATA_SOURCE,
     SYNC_DATA_SOURCE,
+    TEST_DATA_SOURCE,
+    UPDATE_DATA_SOURCE,
     DataSourceRef,
     Generate,
     GetSchema,
@@ -29,6 +32,7 @@ from contracts.sql_generator import (
     NewRule,
     QueryRef,
     RegisterDataSource,
+    UpdateDataSource,
 )
 
 
@@ -140,6 +144,66 @@ async def test_but_in_development_sqlite_files_must_lie_in_the_configured_direct
         assert (await call.source(ada, "shop.db")).status == "ready"
         new = RegisterDataSource(data_source_id=uuid4(), name="x", kind="sqlite", connection=str(outside))
         assert (await call.problem(REGISTER_DATA_SOURCE, new, ada)).type == "invalid"
+
+
+async def test_another_name_or_connection_takes_the_place_of_the_one_before(
+    service, ada, shop, tmp_path, events, eventually
+):
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE films (id INTEGER PRIMARY KEY)")
+    async with service() as call:
+        first = await call.source(ada, shop)
+        renamed = await call(UPDATE_DATA_SOURCE, UpdateDataSource(**ref(first).model_dump(), name="sales"), ada)
+        assert (renamed.name, renamed.status, renamed.fingerprint) == ("sales", "ready", first.fingerprint)
+        moved = UpdateDataSource(**ref(first).model_dump(), connection=str(other))
+        pointed = await call(UPDATE_DATA_SOURCE, moved, ada)
+        assert (pointed.name, pointed.status, pointed.table_count) == ("sales", "ready", 1)
+        page = await call(GET_SCHEMA, GetSchema(data_source_id=first.data_source_id), ada)
+        assert [table.name for table in page.tables] == ["films"]
+        await eventually(lambda: kinds(events) == ["data_source.synced"] * 2)
+
+
+async def test_a_new_connection_that_leads_nowhere_is_kept_with_the_reason_and_one_that_may_not_be_is_not(
+    service, ada, eve, shop
+):
+    async with service() as call:
+        first = await call.source(ada, shop)
+        forbidden = UpdateDataSource(**ref(first).model_dump(), connection="/")
+        problem = await call.problem(UPDATE_DATA_SOURCE, forbidden, ada)
+        assert (problem.type, problem.errors[0].field) == ("invalid", "connection")
+        assert await call(GET_DATA_SOURCE, ref(first), ada) == first
+        nowhere = UpdateDataSource(**ref(first).model_dump(), connection="/no/where.db")
+        assert (await call.problem(UPDATE_DATA_SOURCE, nowhere, eve)).type == "not-found"
+        away = await call(UPDATE_DATA_SOURCE, nowhere, ada)
+        assert (away.status, away.fingerprint) == ("unreachable", first.fingerprint)
+        assert "does not exist" in away.status_detail
+        back = await call(UPDATE_DATA_SOURCE, nowhere.model_copy(update={"connection": SecretStr(str(shop))}), ada)
+        assert (back.status, back.status_detail, back.fingerprint) == ("ready", "", first.fingerprint)
+
+
+async def test_a_test_says_whether_the_source_is_there_which_it_is_and_what_its_login_could_do(
+    service, ada, eve, shop, postgres_database, mariadb_database
+):
+    connections = {"sqlite": shop, "postgres": postgres_database, "mysql": mariadb_database.reader_url}
+    async with service() as call:
+        tests = {}
+        for kind, connection in connections.items():
+            source = await call.source(ada, connection, kind=kind, synced=False)
+            tests[kind] = await call(TEST_DATA_SOURCE, ref(source), ada)
+            assert await call(GET_DATA_SOURCE, ref(source), ada) == source
+        assert all(test.reachable and test.reason is None and test.latency_ms > 0 for test in tests.values())
+        assert [test.server.split()[0] for test in tests.values()] == ["SQLite", "PostgreSQL", "MariaDB"]
+        assert all(test.server.split()[1][0].isdigit() for test in tests.values())
+        assert (tests["sqlite"].advice, tests["mysql"].advice) == ((), ())
+        assert "superuser" in tests["postgres"].advice[0]
+        assert "GRANT SELECT ON ALL TABLES" in tests["postgres"].advice[-1]
+        shop.unlink()
+        source = await call.source(ada, shop, synced=False)
+        gone = await call(TEST_DATA_SOURCE, ref(source), ada)
+        assert (gone.reachable, gone.server, gone.latency_ms, gone.advice) == (False, None, None, ())
+        assert "does not exist" in gone.reason
+        assert (await call.problem(TEST_DATA_SOURCE, ref(source), eve)).type == "not-found"
 
 
 async def test_registering_again_with_the_same_id_changes_nothing(service, ada, shop):

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import Field, SecretStr, field_serializer
+from pydantic import Field, PlainSerializer, SecretStr
 
 from contracts.base import Cursor, Message, Name, UtcTime
 from contracts.methods import Empty, Method
@@ -64,26 +64,56 @@ class DataSource(Message):
     updated_at: UtcTime
 
 
+def _reveal(value: SecretStr) -> str:
+    # On the wire between gateway and service only; logs and errors show the masked form.
+    return value.get_secret_value()
+
+
+SourceName: TypeAlias = Annotated[Name, Field(max_length=255)]
+Connection: TypeAlias = Annotated[
+    SecretStr,
+    Field(
+        min_length=1,
+        max_length=2_000,
+        description="A URL (postgresql://user:password@host/database, mysql://…) or the path of a database file",
+    ),
+    PlainSerializer(_reveal, return_type=str, when_used="json"),
+]
+
+
 class RegisterDataSource(Message):
     """Register a database; the connection is encrypted before it is stored."""
 
     data_source_id: UUID
-    name: Annotated[Name, Field(max_length=255)]
+    name: SourceName
     kind: SourceKind
-    connection: Annotated[SecretStr, Field(min_length=1, max_length=2_000)] = Field(
-        description="A URL (postgresql://user:password@host/database, mysql://…) or the path of a SQLite or DuckDB file"
-    )
-
-    @field_serializer("connection", when_used="json")
-    def _reveal(self, value: SecretStr) -> str:
-        # On the wire between gateway and service only; logs and errors show the masked form.
-        return value.get_secret_value()
+    connection: Connection
 
 
 class DataSourceRef(Message):
     """Names a data source."""
 
     data_source_id: UUID
+
+
+class UpdateDataSource(DataSourceRef):
+    """Change what is given. Another connection is tried, and what is behind it is read at once."""
+
+    name: SourceName | None = None
+    connection: Connection | None = None
+
+
+class DataSourceTest(Message):
+    """What came of connecting to a data source once. Nothing is kept of it."""
+
+    data_source_id: UUID
+    reachable: bool
+    reason: str | None = Field(description="Why it cannot be reached")
+    server: str | None = Field(description="The engine and its version")
+    latency_ms: float | None = Field(description="From connecting to the first answer")
+    advice: tuple[str, ...] = Field(
+        description="What the login could do beyond reading, and how to make one that cannot"
+    )
 
 
 class ListDataSources(Message):
@@ -120,5 +150,7 @@ REGISTER_DATA_SOURCE = Method(SERVICE, "register_data_source", RegisterDataSourc
 GET_DATA_SOURCE = Method(SERVICE, "get_data_source", DataSourceRef, DataSource)
 LIST_DATA_SOURCES = Method(SERVICE, "list_data_sources", ListDataSources, DataSources)
 SYNC_DATA_SOURCE = Method(SERVICE, "sync_data_source", DataSourceRef, DataSource)
+UPDATE_DATA_SOURCE = Method(SERVICE, "update_data_source", UpdateDataSource, DataSource)
+TEST_DATA_SOURCE = Method(SERVICE, "test_data_source", DataSourceRef, DataSourceTest)
 DELETE_DATA_SOURCE = Method(SERVICE, "delete_data_source", DataSourceRef, Empty)
 GET_SCHEMA = Method(SERVICE, "get_schema", GetSchema, SchemaPage)

@@ -15,14 +15,17 @@ from contracts.sql_generator import (
     DataSource,
     DataSourceRef,
     DataSources,
+    DataSourceTest,
     GetSchema,
     ListDataSources,
     RegisterDataSource,
     SchemaPage,
     SourceKind,
     Table,
+    UpdateDataSource,
 )
-from gateway.bodies import STRICT, json_body
+from contracts.sql_generator.data_sources import Connection, SourceName
+from gateway.bodies import STRICT, Changes, json_body, left_out
 from gateway.services import JSON, Authenticated, Services
 
 router = APIRouter(prefix="/api/data-sources", tags=["data sources"])
@@ -42,6 +45,17 @@ class NewDataSource(RegisterDataSource):
     )
 
     data_source_id: UUID = Field(default_factory=uuid4, description="Send your own to make a retry harmless")
+
+
+class DataSourceChanges(Changes):
+    """What to change; what is left out stays as it is. The kind stays what it is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"connection": "postgresql://reader:rotated@db.example.com/shop"}]}
+    )
+
+    name: SourceName = Field(default_factory=left_out)
+    connection: Connection = Field(default_factory=left_out)
 
 
 class DataSourceSchema(Message):
@@ -72,6 +86,21 @@ async def list_data_sources(services: Authenticated, page: Annotated[ListDataSou
 async def get_data_source(services: Authenticated, data_source_id: UUID) -> Response:
     """One data source, without its connection."""
     return await services.relay(sql_generator.GET_DATA_SOURCE, DataSourceRef(data_source_id=data_source_id))
+
+
+@router.patch("/{data_source_id}", response_model=DataSource)
+async def update_data_source(
+    services: Authenticated, data_source_id: UUID, body: Annotated[DataSourceChanges, json_body(DataSourceChanges)]
+) -> Response:
+    """Change what the body names; what is behind another connection is read at once."""
+    request = UpdateDataSource(data_source_id=data_source_id, **body.given())
+    return await services.relay(sql_generator.UPDATE_DATA_SOURCE, request)
+
+
+@router.post("/{data_source_id}/test", response_model=DataSourceTest)
+async def test_data_source(services: Authenticated, data_source_id: UUID) -> Response:
+    """Connect once: is it reachable, how fast, which server is it, and could the login do more than read."""
+    return await services.relay(sql_generator.TEST_DATA_SOURCE, DataSourceRef(data_source_id=data_source_id))
 
 
 @router.delete("/{data_source_id}", status_code=204)

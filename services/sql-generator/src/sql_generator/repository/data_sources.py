@@ -149,6 +149,28 @@ async def set_synced(
     return _data_source((await transaction.execute(statement)).one()), before.fingerprint != fingerprint
 
 
+async def change(
+    transaction: Transaction,
+    owner: Identity,
+    data_source_id: UUID,
+    *,
+    name: str | None,
+    connection: bytes | None,
+    unreachable: str,
+    now: datetime,
+) -> DataSource | None:
+    """The data source with what is given; None when it is gone. `unreachable` says why the new connection is."""
+    changed: dict[str, Any] = {"updated_at": now}
+    if name is not None:
+        changed["name"] = name
+    if connection is not None:
+        status = "unreachable" if unreachable else "registered"
+        changed |= {"connection": connection, "status": status, "status_detail": unreachable}
+    statement = update(table).where(_is(owner, data_source_id)).values(changed).returning(*_COLUMNS)
+    row = (await transaction.execute(statement)).one_or_none()
+    return _data_source(row) if row else None
+
+
 async def set_unreachable(
     transaction: Transaction, owner: Identity, data_source_id: UUID, *, status_detail: str, now: datetime
 ) -> DataSource | None:

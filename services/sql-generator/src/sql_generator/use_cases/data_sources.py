@@ -1,6 +1,7 @@
-"""Registering, reading, syncing and deleting data sources."""
+"""Registering, reading, changing, testing, syncing and deleting data sources."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,10 +13,13 @@ from contracts.sql_generator import (
     DataSource,
     DataSourceRef,
     DataSources,
+    DataSourceTest,
     GetSchema,
     ListDataSources,
     RegisterDataSource,
     SchemaPage,
+    SourceKind,
+    UpdateDataSource,
 )
 from messaging import Outbox, paging
 from persistence import Database, cursor
@@ -53,7 +57,7 @@ class DataSourceUseCases:
         if existing is not None:
             return existing
         connection = request.connection.get_secret_value()
-        unreachable = await self._try(request, connection)
+        unreachable = await self._try(request.kind, connection)
         sealed = self._connections.seal(connection, owner, request.data_source_id)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             if not await self._erasures.hold(transaction, owner, began):
@@ -88,6 +92,55 @@ class DataSourceUseCases:
         return DataSources(
             data_sources=page,
             next_cursor=cursor.encode(last.name[: data_sources.ORDERED_CHARS], last.data_source_id) if last else None,
+        )
+
+    async def update(self, request: UpdateDataSource, owner: Identity) -> DataSource:
+        """The data source with another name, another connection, or both.
+
+        Another connection is tried as at the registration; what was read before stays until it has been read anew.
+        """
+        stored = await self.stored(request.data_source_id, owner)
+        connection = request.connection.get_secret_value() if request.connection is not None else None
+        unreachable = await self._try(stored.source.kind, connection) if connection is not None else ""
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            updated = await data_sources.change(
+                transaction,
+                owner,
+                request.data_source_id,
+                name=request.name,
+                connection=self._connections.seal(connection, owner, request.data_source_id) if connection else None,
+                unreachable=unreachable,
+                now=datetime.now(UTC),
+            )
+        if connection is None or unreachable:
+            return _known(updated)
+        return await self.sync(request, owner)
+
+    async def test(self, request: DataSourceRef, owner: Identity) -> DataSourceTest:
+        """Connect once, and say what came of it."""
+        stored = await self.stored(request.data_source_id, owner)
+        began = time.perf_counter()
+        try:
+            async with self._connections.stored_source(stored, owner) as source:
+                server = await source.test()
+                latency_ms = (time.perf_counter() - began) * 1_000
+                advice = await source.role_warnings()
+        except SourceError as error:
+            return DataSourceTest(
+                data_source_id=request.data_source_id,
+                reachable=False,
+                reason=error.detail,
+                server=None,
+                latency_ms=None,
+                advice=(),
+            )
+        return DataSourceTest(
+            data_source_id=request.data_source_id,
+            reachable=True,
+            reason=None,
+            server=server,
+            latency_ms=latency_ms,
+            advice=advice,
         )
 
     async def sync(self, request: DataSourceRef, owner: Identity) -> DataSource:
@@ -180,10 +233,10 @@ class DataSourceUseCases:
                 await self._outbox.emit(transaction, event, identity=owner)
         return synced, schema
 
-    async def _try(self, request: RegisterDataSource, connection: str) -> str:
+    async def _try(self, kind: SourceKind, connection: str) -> str:
         """Why the source cannot be reached; empty when it can."""
         try:
-            async with self._connections.source(request.kind, connection) as source:
+            async with self._connections.source(kind, connection) as source:
                 await source.test()
         except ConnectionRejected as error:
             raise invalid("connection", error.detail.removeprefix("connection: ")) from None
