@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.base import Cursor, JsonObject, Message, Name, Text, UtcTime
-from contracts.methods import Method
+from contracts.methods import Empty, Method
 
 SERVICE = "entity-extractor"
 
@@ -67,11 +67,50 @@ class Entities(Message):
     next_cursor: Cursor | None = None
 
 
+class EntityRef(Message):
+    """Names an entity."""
+
+    entity_id: UUID
+
+
+class EntityDetail(Message):
+    """An entity and its strongest relationships."""
+
+    entity: Entity
+    relationships: tuple[Relationship, ...]
+
+
+class MergeEntities(EntityRef):
+    """Have an entity stand for another one from now on: its mentions and relationships become the other's."""
+
+    into: UUID
+
+
+class GetGraph(Message):
+    """A part of the graph: the entities that the filters choose, the most mentioned first, and those around them."""
+
+    data_source_id: UUID | None = None
+    entity_type: EntityType | None = None
+    name: Annotated[Text, Field(max_length=500)] | None = Field(default=None, description="Part of the name")
+    depth: Annotated[int, Field(ge=0, le=4)] = Field(default=1, description="How many relationships away")
+    limit: Annotated[int, Field(ge=1, le=300)] = Field(default=100, description="Of entities")
+
+
+class Graph(Message):
+    """Entities and the relationships between them; `truncated` when there are more within reach."""
+
+    entities: tuple[Entity, ...]
+    relationships: tuple[Relationship, ...]
+    truncated: bool
+
+
 class ListRelationships(Message):
     """A page of relationships, the strongest first."""
 
     data_source_id: UUID | None = None
     relationship_type: RelationshipType | None = None
+    entity_id: UUID | None = Field(default=None, description="One of its ends")
+    name: Annotated[Text, Field(max_length=500)] | None = Field(default=None, description="Part of the name of an end")
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None
 
@@ -154,6 +193,10 @@ class QuestionContext(Message):
 
 
 LIST_ENTITIES = Method(SERVICE, "list_entities", ListEntities, Entities)
+GET_ENTITY = Method(SERVICE, "get_entity", EntityRef, EntityDetail)
+MERGE_ENTITIES = Method(SERVICE, "merge_entities", MergeEntities, Entity)
+DELETE_ENTITY = Method(SERVICE, "delete_entity", EntityRef, Empty)
+GRAPH = Method(SERVICE, "graph", GetGraph, Graph)
 LIST_RELATIONSHIPS = Method(SERVICE, "list_relationships", ListRelationships, Relationships)
 LIST_FACTS = Method(SERVICE, "list_facts", ListFacts, Facts)
 CONTEXT = Method(SERVICE, "context", ContextOf, QuestionContext)

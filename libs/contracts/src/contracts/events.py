@@ -137,6 +137,15 @@ class EntityCreated(EventData):
     entity_type: str
 
 
+class EntityUpdated(EventData):
+    """An entity of the knowledge graph changed: what it is, or whether it is in service."""
+
+    type: ClassVar[str] = "entity.updated"
+    source: ClassVar[str] = "entity-extractor"
+    entity_id: UUID
+    entity_type: str
+
+
 class RelationshipCreated(EventData):
     """The knowledge graph learned a new relationship."""
 
@@ -231,6 +240,7 @@ EVENTS: dict[str, type[EventData]] = {
         MemoryDeleted,
         UserErased,
         EntityCreated,
+        EntityUpdated,
         RelationshipCreated,
         FactLearned,
         RuleLearned,

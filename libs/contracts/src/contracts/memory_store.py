@@ -15,6 +15,8 @@ SERVICE = "memory-store"
 MAX_CONTENT_CHARS = 10_000
 MAX_BATCH = 1_000
 MAX_MESSAGES = 100
+MAX_RELATED = 50
+"""Entities that a memory can name."""
 LEARNED_TAG = "learned_fact"
 """Of memories that entity-extractor made of what was said in a conversation."""
 DERIVED_TAGS = frozenset({LEARNED_TAG, "sql_generation"})
@@ -264,6 +266,13 @@ class UpdateMemory(MemoryRef):
     context_tags: Tags | None = None
     metadata: JsonObject | None = None
     visibility: Visibility | None = None
+
+
+class AnnotateMemory(MemoryRef):
+    """Change which entities a memory names. Its content stays as it is, and so does its history."""
+
+    add: Annotated[tuple[Tag, ...], Field(max_length=MAX_RELATED)] = ()
+    remove: Annotated[tuple[Tag, ...], Field(max_length=MAX_RELATED)] = ()
 
 
 class ListMemories(Message):
@@ -548,6 +557,7 @@ CREATE = Method(SERVICE, "create", CreateMemories, Memories)
 GET = Method(SERVICE, "get", GetMemory, MemoryDetail)
 LIST = Method(SERVICE, "list", ListMemories, MemoryPage)
 UPDATE = Method(SERVICE, "update", UpdateMemory, Memory)
+ANNOTATE = Method(SERVICE, "annotate", AnnotateMemory, Empty)
 DELETE = Method(SERVICE, "delete", MemoryRef, Empty)
 PROMOTE = Method(SERVICE, "promote", MemoryRef, Memory)
 RESTORE = Method(SERVICE, "restore", MemoryRef, Memory)

@@ -8,8 +8,10 @@ from contracts.entity_extractor import SERVICE
 from entity_extractor import consumers, rpc
 from entity_extractor.settings import EntityExtractorSettings
 from entity_extractor.tables import outbox as outbox_table
+from entity_extractor.use_cases.editing import EditingUseCases
 from entity_extractor.use_cases.facts import FactUseCases
 from entity_extractor.use_cases.learning import LearningUseCases
+from entity_extractor.use_cases.mentions import MentionUseCases
 from entity_extractor.use_cases.personal_data import personal_data
 from entity_extractor.use_cases.reading import ReadingUseCases
 from entity_extractor.use_cases.schemas import SchemaUseCases
@@ -51,11 +53,12 @@ async def running(settings: EntityExtractorSettings) -> AsyncIterator[Mapping[st
     client = RpcClient(broker)
     erasures = Erasures(settings.secrets, service=SERVICE)
     personal = personal_data(database, erasures)
-    schemas = SchemaUseCases(database, outbox, client, erasures)
+    mentions = MentionUseCases(outbox)
+    schemas = SchemaUseCases(database, outbox, client, mentions, erasures)
     learning = LearningUseCases(database, outbox, client, schemas, erasures)
     facts = FactUseCases(database, outbox)
-    reading = TurnUseCases(database, client, settings.fact_reader(), facts, erasures)
-    rpc.register(broker, ReadingUseCases(database), facts, personal)
+    reading = TurnUseCases(database, client, settings.fact_reader(), facts, mentions, erasures)
+    rpc.register(broker, ReadingUseCases(database), EditingUseCases(database, outbox), facts, personal)
     serve_refused_commands(broker, SERVICE, worker, outbox)
     guard = partial(unless_erased, erasures=erasures, database=database)
     synced = consumers.schemas(broker, schemas, guard)

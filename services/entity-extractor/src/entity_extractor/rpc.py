@@ -2,16 +2,37 @@
 
 from faststream.nats import NatsBroker
 
-from contracts.entity_extractor import CONTEXT, LIST_ENTITIES, LIST_FACTS, LIST_RELATIONSHIPS, SERVICE
+from contracts.entity_extractor import (
+    CONTEXT,
+    DELETE_ENTITY,
+    GET_ENTITY,
+    GRAPH,
+    LIST_ENTITIES,
+    LIST_FACTS,
+    LIST_RELATIONSHIPS,
+    MERGE_ENTITIES,
+    SERVICE,
+)
+from entity_extractor.use_cases.editing import EditingUseCases
 from entity_extractor.use_cases.facts import FactUseCases
 from entity_extractor.use_cases.reading import ReadingUseCases
 from messaging import PersonalData, serve
 
 
-def register(broker: NatsBroker, reading: ReadingUseCases, facts: FactUseCases, personal: PersonalData) -> None:
+def register(
+    broker: NatsBroker,
+    reading: ReadingUseCases,
+    editing: EditingUseCases,
+    facts: FactUseCases,
+    personal: PersonalData,
+) -> None:
     """Answer this service's methods."""
     serve(broker, LIST_ENTITIES, reading.list_entities)
     serve(broker, LIST_RELATIONSHIPS, reading.list_relationships)
+    serve(broker, GET_ENTITY, reading.get_entity)
+    serve(broker, GRAPH, reading.graph)
+    serve(broker, MERGE_ENTITIES, editing.merge)
+    serve(broker, DELETE_ENTITY, editing.delete)
     serve(broker, LIST_FACTS, facts.list_facts)
     serve(broker, CONTEXT, reading.context)
     personal.serve(broker, SERVICE)

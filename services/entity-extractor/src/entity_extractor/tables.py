@@ -79,6 +79,18 @@ turns = Table(
     Column("source_id", Uuid, primary_key=True),
     Column("content_version", Integer, nullable=False),
     Column("conversation_id", Uuid),
+    Column("data_source_id", Uuid),
+    Column("words", ARRAY(Text), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+mentions = Table(
+    "memori_mentions",
+    metadata,
+    *_owner(),
+    Column("source_type", Text, primary_key=True),
+    Column("source_id", Uuid, primary_key=True),
+    Column("entity_id", Uuid, primary_key=True),
     Column("created_at", DateTime(timezone=True), nullable=False),
 )
 

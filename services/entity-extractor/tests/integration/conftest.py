@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from contracts.events import ConversationDeleted, MemoryCreated, MemoryDeleted, MemoryUpdated, MessageAdded, event
 from contracts.identity import Identity
 from contracts.memory_store import (
+    ANNOTATE,
     CREATE,
     DELETE,
     FETCH_CONTENTS,
@@ -140,6 +141,7 @@ class Talk:
         self.memories = {}
         self.remembered = {}
         self.forgotten = []
+        self.related = {}
         self.fetched = 0
 
     def say(self, content, *, owner=ADA, role="user", conversation=None, at=None, data_source_id=None, message_id=None):
@@ -207,6 +209,12 @@ class Talk:
         self.remembered |= {memory.memory_id: memory for memory in request.memories}
         return Memories(memories=())
 
+    async def annotate(self, request, _identity):
+        named = self.related.setdefault(request.memory_id, set())
+        named |= set(request.add)
+        named -= set(request.remove)
+        return Empty()
+
     async def delete(self, request, _identity):
         self.remembered.pop(request.memory_id, None)
         self.forgotten.append(request.memory_id)
@@ -221,6 +229,7 @@ async def talk(stack):
     serve(broker, FETCH_CONTENTS, made.fetch_contents)
     serve(broker, CREATE, made.create)
     serve(broker, DELETE, made.delete)
+    serve(broker, ANNOTATE, made.annotate)
     await broker.start()
     yield made
     await broker.stop()

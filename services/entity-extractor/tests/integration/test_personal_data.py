@@ -133,6 +133,7 @@ async def test_a_user_is_erased_and_nobody_else(client, learned, rows, nothing, 
     before = await rows(EVE)
     reply = await erase(client)
     assert reply.rows == {
+        "memori_mentions": 0,
         "memori_relationships": 6,
         "memori_entities": 7,
         "memori_learned_queries": 1,

@@ -36,6 +36,7 @@ def register(
     serve(broker, contract.GET, memories.get)
     serve(broker, contract.LIST, memories.list)
     serve(broker, contract.UPDATE, memories.update)
+    serve(broker, contract.ANNOTATE, memories.annotate)
     serve(broker, contract.DELETE, memories.delete)
     serve(broker, contract.PROMOTE, lives.promote)
     serve(broker, contract.RESTORE, lives.restore)

@@ -6,12 +6,14 @@ import pytest
 
 from contracts.identity import Identity
 from contracts.memory_store import (
+    ANNOTATE,
     CREATE,
     CREATE_CONVERSATION,
     DELETE,
     GET,
     SEARCH,
     UPDATE,
+    AnnotateMemory,
     CreateConversation,
     CreateMemories,
     GetMemory,
@@ -246,3 +248,29 @@ async def test_a_memory_of_a_conversation_makes_it_the_most_recent(store):
     await store.remember("of the first", conversation_id=first)
     rows = await store.sql("select conversation_id from memori_conversations order by last_activity_at desc")
     assert rows[0] == (first,)
+
+
+async def test_a_memory_says_which_entities_it_names_without_becoming_another(store, observer, eventually):
+    (memory,) = await store.remember("Orders of Paris", related_entities=("orders", "customers"))
+
+    async def annotate(identity=ADA, memory_id=memory.memory_id, **changes):
+        await store.call(ANNOTATE, AnnotateMemory(memory_id=memory_id, **changes), identity)
+
+    await annotate(add=("orders.city", "orders"), remove=("customers", "suppliers"))
+    await annotate(Identity("acme", "bob"), add=("mine",))
+    await annotate(memory_id=uuid4(), add=("nothing",))
+    now = await store.read(memory)
+    assert now.related_entities == ("orders", "orders.city")
+    assert now == memory.model_copy(update={"related_entities": now.related_entities})
+    (sealed,) = await store.remember("Orders of Rome", related_entities=("orders",), sensitive=True)
+    await annotate(memory_id=sealed.memory_id, add=("rome",))
+    assert (await store.read(sealed)).related_entities == ("orders",)
+    assert len(await store.versions(memory)) == 1
+    await annotate(add=tuple(f"e{number}" for number in range(50)))
+    assert len((await store.read(memory)).related_entities) == 50
+
+    def announced():
+        assert len(observer.of_type("memory.created")) == 2
+
+    await eventually(announced)
+    assert observer.of_type("memory.updated") == []

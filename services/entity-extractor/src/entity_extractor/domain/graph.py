@@ -84,10 +84,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class SourceKey:
-    """One data source of one user: what a part of the graph belongs to."""
+    """One data source of one user, or none: what a part of the graph belongs to."""
 
     owner: Identity
-    data_source_id: UUID
+    data_source_id: UUID | None
 
     def entity_id(self, node: Node) -> UUID:
         """The id of an entity: the same whenever, and in whatever order, the graph is built."""
@@ -119,6 +119,17 @@ class Entity:
     def is_declared(self) -> bool:
         """Whether it is there because a schema says so."""
         return self.node.entity_type in {"database", "table", "column"}
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether it only stands for another one now."""
+        return "merged_into" in self.properties
+
+    @property
+    def stands_for(self) -> UUID:
+        """The entity it was merged into, or itself."""
+        merged = self.properties.get("merged_into")
+        return UUID(merged) if merged else self.entity_id
 
     @property
     def importance_score(self) -> float:

@@ -1,10 +1,25 @@
 """Entities in Postgres."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Row, and_, delete, func, literal, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Row,
+    Uuid,
+    and_,
+    any_,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts import entity_extractor as contract
@@ -14,7 +29,8 @@ from entity_extractor.repository import owned
 from entity_extractor.tables import entities
 from persistence import Transaction
 
-_KEPT = ("properties", "description", "words", "mention_count", "importance_score", "retired_at")
+# Mentions are counted by `count`, so that who counts and who reads a schema need not wait for each other.
+_KEPT = ("properties", "description", "words", "retired_at")
 _MAX_MATCHES = 500
 
 
@@ -93,6 +109,70 @@ async def save(transaction: Transaction, key: SourceKey, changed: Iterable[Entit
         )
 
 
+async def count(transaction: Transaction, owner: Identity, changes: Mapping[UUID, int]) -> None:
+    """Add to the mentions of entities."""
+    if not changes:
+        return
+    wanted = func.unnest(literal(list(changes), ARRAY(Uuid)), literal(list(changes.values()), ARRAY(BigInteger)))
+    changed = wanted.table_valued("entity_id", "change", name="changed").render_derived()
+    # In one order, so that nobody waits for another in a circle.
+    locked = (
+        select(entities.c.entity_id)
+        .where(owned(entities, owner), entities.c.entity_id == any_(literal(list(changes), ARRAY(Uuid))))
+        .order_by(entities.c.entity_id)
+        .with_for_update(key_share=True)
+    )
+    await transaction.execute(locked)
+    mentions = entities.c.mention_count + changed.c.change
+    await transaction.execute(
+        update(entities)
+        .where(owned(entities, owner), entities.c.entity_id == changed.c.entity_id)
+        .values(
+            mention_count=mentions, importance_score=1 - func.power(0.5, 1 + mentions / 10.0), updated_at=func.now()
+        )
+    )
+
+
+async def known(transaction: Transaction, owner: Identity) -> list[tuple[UUID | None, Entity]]:
+    """The entities in service that a text may name, each with its data source."""
+    statement = select(entities).where(
+        owned(entities, owner),
+        entities.c.entity_type.in_(("table", "column", "concept")),
+        or_(entities.c.retired_at.is_(None), entities.c.properties.has_key("merged_into")),
+        func.cardinality(entities.c.words) > 0,
+    )
+    return [(row.data_source_id, _entity(row)) for row in await transaction.execute(statement)]
+
+
+async def shown(transaction: Transaction, owner: Identity, ids: Collection[UUID]) -> list[contract.Entity]:
+    """Those of these entities that are in service, in this order."""
+    statement = select(entities).where(
+        owned(entities, owner),
+        entities.c.entity_id == any_(literal(list(ids), ARRAY(Uuid))),
+        entities.c.retired_at.is_(None),
+    )
+    rows = {row.entity_id: row for row in await transaction.execute(statement)}
+    return [_shown(rows[each]) for each in ids if each in rows]
+
+
+async def words_of(transaction: Transaction, key: SourceKey) -> set[str]:
+    """The words that name tables and columns of a source."""
+    statement = select(func.unnest(entities.c.words)).where(_of_source(key), entities.c.retired_at.is_(None)).distinct()
+    return set((await transaction.execute(statement)).scalars())
+
+
+async def concepts(transaction: Transaction, owner: Identity) -> dict[UUID, Entity]:
+    """All concepts of a user, by id."""
+    statement = select(entities).where(owned(entities, owner), entities.c.entity_type == "concept")
+    return {row.entity_id: _entity(row) for row in await transaction.execute(statement)}
+
+
+async def remove(transaction: Transaction, owner: Identity, ids: Collection[UUID]) -> None:
+    """Delete these entities, and with them their relationships and mentions."""
+    if ids:
+        await transaction.execute(delete(entities).where(owned(entities, owner), entities.c.entity_id.in_(ids)))
+
+
 async def remove_source(transaction: Transaction, key: SourceKey) -> None:
     """Delete the entities of a data source, and with them their relationships."""
     await transaction.execute(delete(entities).where(_of_source(key)))
@@ -120,11 +200,15 @@ async def page(
         .limit(request.limit + 1)
     )
     rows = await transaction.execute(statement)
-    return [contract.Entity.model_validate(dict(row._mapping)) for row in rows]  # noqa: SLF001  # SQLAlchemy's public name
+    return [_shown(row) for row in rows]
 
 
 def _of_source(key: SourceKey) -> ColumnElement[bool]:
     return and_(owned(entities, key.owner), entities.c.data_source_id == key.data_source_id)
+
+
+def _shown(row: Row[Any]) -> contract.Entity:
+    return contract.Entity.model_validate(dict(row._mapping))  # noqa: SLF001  # SQLAlchemy's public name
 
 
 def _entity(row: Row[Any]) -> Entity:

@@ -86,6 +86,16 @@ async def latest(transaction: Transaction, owner: Identity) -> list[Statement]:
     return [_statement(row) for row in await transaction.execute(statement)]
 
 
+async def definitions(transaction: Transaction, owner: Identity) -> list[Statement]:
+    """What a user's words mean; of several definitions of a term the one said last comes last."""
+    statement = (
+        select(facts)
+        .where(owned(facts, owner), facts.c.superseded_by.is_(None), facts.c.kind == "definition")
+        .order_by(facts.c.said_at, facts.c.fact_id)
+    )
+    return [_statement(row) for row in await transaction.execute(statement)]
+
+
 async def save(transaction: Transaction, owner: Identity, changed: Iterable[Fact]) -> None:
     """Add these facts, or replace what is kept of them."""
     rows = [

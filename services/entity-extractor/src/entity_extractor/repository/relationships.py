@@ -123,6 +123,38 @@ async def of_question(transaction: Transaction, key: SourceKey, table_ids: Colle
     return [_relationship(row) for row in await transaction.execute(statement)]
 
 
+async def neighbours(transaction: Transaction, owner: Identity, ids: Collection[UUID]) -> list[UUID]:
+    """The other ends of the relationships in service of these entities, the strongest related first."""
+    if not ids:
+        return []
+    statement = (
+        select(relationships.c.source_entity_id, relationships.c.target_entity_id)
+        .where(owned(relationships, owner), relationships.c.retired_at.is_(None), _touches(ids))
+        .order_by(*_STRONGEST_FIRST)
+        .limit(_MAX_EDGES)
+    )
+    rows = (await transaction.execute(statement)).all()
+    return list(dict.fromkeys(end for row in rows for end in row))
+
+
+async def among(
+    transaction: Transaction, owner: Identity, ids: Collection[UUID], *, limit: int
+) -> list[contract.Relationship]:
+    """The relationships in service between these entities, the strongest first."""
+    statement = (
+        select(relationships)
+        .where(
+            owned(relationships, owner),
+            relationships.c.retired_at.is_(None),
+            _among(relationships.c.source_entity_id, ids),
+            _among(relationships.c.target_entity_id, ids),
+        )
+        .order_by(*_STRONGEST_FIRST)
+        .limit(limit)
+    )
+    return [_shown(row) for row in await transaction.execute(statement)]
+
+
 async def page(
     transaction: Transaction,
     owner: Identity,
@@ -135,13 +167,22 @@ async def page(
         conditions.append(relationships.c.data_source_id == request.data_source_id)
     if request.relationship_type is not None:
         conditions.append(relationships.c.relationship_type == request.relationship_type)
+    if request.entity_id is not None:
+        conditions.append(_touches([request.entity_id]))
+    if request.name is not None:
+        ends = (relationships.c.source_name, relationships.c.target_name)
+        conditions.append(or_(*(end.icontains(request.name, autoescape=True) for end in ends)))
     if after is not None:
         strength, uses, relationship_id = after
         position = tuple_(literal(strength, Double), literal(uses, BigInteger), relationship_id)
         conditions.append(tuple_(*_ORDER) < position)
     statement = select(relationships).where(*conditions).order_by(*_STRONGEST_FIRST).limit(request.limit + 1)
     rows = await transaction.execute(statement)
-    return [contract.Relationship.model_validate(dict(row._mapping)) for row in rows]  # noqa: SLF001  # public, in fact
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: Row[Any]) -> contract.Relationship:
+    return contract.Relationship.model_validate(dict(row._mapping))  # noqa: SLF001  # SQLAlchemy's public name
 
 
 def _touches(ids: Collection[UUID]) -> ColumnElement[bool]:

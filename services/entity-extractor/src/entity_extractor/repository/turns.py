@@ -14,6 +14,7 @@ from entity_extractor.tables import turns
 from persistence import Transaction
 
 _NAMESPACE = UUID("8b8d9a0e-3c61-4a55-a9ad-6a0a3f0f5f0d")
+_MAX_TURNS = 50_000
 _LOCK = text("select pg_advisory_xact_lock(:id)")
 
 
@@ -48,24 +49,52 @@ async def of_conversations(transaction: Transaction, owner: Identity, conversati
     return [TurnKey(row.source_type, row.source_id) for row in await transaction.execute(statement)]
 
 
-async def mark(transaction: Transaction, owner: Identity, read: Iterable[tuple[TurnKey, int, UUID | None]]) -> None:
-    """Note which versions were read, each with its conversation if any."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A turn or memory that was read: of its text only the stems are kept."""
+
+    key: TurnKey
+    content_version: int
+    words: Collection[str]
+    conversation_id: UUID | None = None
+    data_source_id: UUID | None = None
+
+
+async def mark(transaction: Transaction, owner: Identity, read: Iterable[Read]) -> None:
+    """Note which versions were read, and their words."""
     rows = [
         {
             "tenant_id": owner.tenant_id,
             "user_id": owner.user_id,
-            "source_type": key.source_type,
-            "source_id": key.source_id,
-            "content_version": version,
-            "conversation_id": conversation_id,
+            "source_type": each.key.source_type,
+            "source_id": each.key.source_id,
+            "content_version": each.content_version,
+            "conversation_id": each.conversation_id,
+            "data_source_id": each.data_source_id,
+            "words": sorted(each.words),
         }
-        for key, version, conversation_id in read
+        for each in read
     ]
     if rows:
         statement = insert(turns).values(created_at=func.now())
-        replaced = {"content_version": statement.excluded.content_version}
+        replaced = {name: statement.excluded[name] for name in ("content_version", "words")}
         primary = ["tenant_id", "user_id", "source_type", "source_id"]
         await transaction.execute(statement.on_conflict_do_update(index_elements=primary, set_=replaced), rows)
+
+
+async def latest(transaction: Transaction, owner: Identity) -> list[Read]:
+    """What was read of a user, the latest first; of very much the latest."""
+    statement = select(turns).where(owned(turns, owner)).order_by(turns.c.created_at.desc()).limit(_MAX_TURNS)
+    return [
+        Read(
+            TurnKey(row.source_type, row.source_id),
+            row.content_version,
+            row.words,
+            row.conversation_id,
+            row.data_source_id,
+        )
+        for row in await transaction.execute(statement)
+    ]
 
 
 async def unmark(transaction: Transaction, owner: Identity, keys: Collection[TurnKey]) -> None:

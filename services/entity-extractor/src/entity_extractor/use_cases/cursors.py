@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from contracts.methods import ProblemError
-from contracts.problems import FieldError, problem
+from entity_extractor.errors import invalid
 from persistence import cursor
 
 
@@ -16,5 +15,4 @@ def position(text: str | None, *types: type) -> Any:
     try:
         return cursor.decode(text, *types) if text is not None else None
     except cursor.CursorError as error:
-        wrong = FieldError(field="cursor", message=str(error))
-        raise ProblemError(problem("invalid", errors=(wrong,))) from error
+        raise invalid("cursor", str(error)) from error

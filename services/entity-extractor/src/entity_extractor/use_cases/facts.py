@@ -40,13 +40,13 @@ class FactUseCases:
 
     async def settle(
         self, transaction: Transaction, owner: Identity, touched: Collection[UUID], decided_at: datetime
-    ) -> None:
-        """Make these facts, and those that contradict them, what their mentions now say.
+    ) -> bool:
+        """Make these facts, and those that contradict them, what their mentions now say; whether definitions changed.
 
         Whoever calls it holds the lock on the user's turns. `decided_at`: since when this was under way.
         """
         if not touched:
-            return
+            return False
         before = await facts.find(transaction, owner, touched)
         mentions = await facts.mentions_of(transaction, owner, touched)
         current = {fact_id: summed_up(owner, said) for fact_id, said in mentions.items()}
@@ -77,6 +77,7 @@ class FactUseCases:
             *(RuleLearned(rule_id=fact.fact_id) for fact in new if fact.statement.kind == "rule" and fact.from_message),
             identity=owner,
         )
+        return any(fact.statement.kind == "definition" for fact in (*changed, *gone))
 
     async def forget(self, transaction: Transaction, owner: Identity, memory_id: UUID, at: datetime) -> bool:
         """Whether a deleted memory was a fact that its user wants forgotten: it is, with all that said it until then.

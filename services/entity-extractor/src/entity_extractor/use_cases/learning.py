@@ -76,9 +76,7 @@ class LearningUseCases:
 
     async def _count_mentions(self, transaction: Transaction, key: SourceKey, facts: SqlFacts) -> None:
         nodes = {table_node(table) for table in facts.tables} | {column_node(column) for column in facts.columns}
-        named = await entities.find(transaction, key.owner, [key.entity_id(node) for node in nodes]) if nodes else []
-        counted = [replace(entity, mention_count=entity.mention_count + 1) for entity in named]
-        await entities.save(transaction, key, counted)
+        await entities.count(transaction, key.owner, {key.entity_id(node): 1 for node in nodes})
 
     async def _count_uses(self, transaction: Transaction, key: SourceKey, facts: SqlFacts, when: datetime) -> None:
         used = {key.relationship_id(edge): edge for edge in _used_edges(facts)}

@@ -6,6 +6,7 @@ from entity_extractor.tables import (
     facts,
     forgotten_facts,
     learned_queries,
+    mentions,
     outbox,
     relationships,
     sources,
@@ -25,10 +26,12 @@ _EXPORTED = (
     Export("facts", facts, leave_out={"slot_id"}),
     Export("fact_mentions", fact_mentions),
     Export("forgotten_facts", forgotten_facts),
-    Export("read_turns", turns),
+    Export("read_turns", turns, leave_out={"words"}),
+    Export("mentions", mentions),
 )
-# Relationships refer to entities.
+# Relationships refer to entities, and mentions to them and to turns.
 _ERASED = (
+    mentions,
     relationships,
     entities,
     learned_queries,

@@ -6,6 +6,10 @@ from uuid import UUID
 from contracts.entity_extractor import (
     ContextOf,
     Entities,
+    EntityDetail,
+    EntityRef,
+    GetGraph,
+    Graph,
     KnownJoin,
     KnownUse,
     ListEntities,
@@ -19,6 +23,7 @@ from entity_extractor.domain.meaning import meant
 from entity_extractor.domain.paths import JoinEdge, JoinGraph
 from entity_extractor.domain.schema_graph import table_node
 from entity_extractor.domain.words import question_words
+from entity_extractor.errors import not_found
 from entity_extractor.repository import entities, relationships
 from entity_extractor.use_cases.cursors import position
 from messaging import paging
@@ -28,6 +33,9 @@ MAX_TABLES = 20
 MAX_COLUMNS = 50
 MAX_JOINS = 50
 MAX_USES = 50
+MAX_RELATED = 50
+MAX_PAGE = 200
+MAX_GRAPH_EDGES = 1_000
 
 
 class ReadingUseCases:
@@ -50,6 +58,49 @@ class ReadingUseCases:
             entities=page,
             next_cursor=cursor.encode(last.mention_count, last.entity_id) if last else None,
         )
+
+    async def get_entity(self, request: EntityRef, owner: Identity) -> EntityDetail:
+        """An entity in service, with its strongest relationships.
+
+        Raises:
+            ProblemError: `not-found`.
+        """
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            (entity,) = await entities.shown(transaction, owner, [request.entity_id]) or (None,)
+            if entity is None:
+                raise not_found("entity_id")
+            around = ListRelationships(entity_id=request.entity_id, limit=MAX_RELATED)
+            found = await relationships.page(transaction, owner, around, None)
+        return EntityDetail(entity=entity, relationships=paging.fitting(found[:MAX_RELATED]))
+
+    async def graph(self, request: GetGraph, owner: Identity) -> Graph:
+        """The entities that the filters choose and those around them, as far as depth, number and one message allow."""
+        start = ListEntities(
+            data_source_id=request.data_source_id,
+            entity_type=request.entity_type,
+            name=request.name,
+            limit=min(request.limit, MAX_PAGE),
+        )
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            chosen = await entities.page(transaction, owner, start, None)
+            truncated = len(chosen) > start.limit
+            reached = dict.fromkeys(entity.entity_id for entity in chosen[: start.limit])
+            edge = list(reached)
+            for _ in range(request.depth):
+                near = await relationships.neighbours(transaction, owner, edge)
+                edge = [each for each in near if each not in reached]
+                truncated = truncated or len(reached) + len(edge) > request.limit
+                edge = edge[: request.limit - len(reached)]
+                reached |= dict.fromkeys(edge)
+            nodes = await entities.shown(transaction, owner, list(reached))
+            edges = await relationships.among(transaction, owner, list(reached), limit=MAX_GRAPH_EDGES + 1)
+        shown = paging.fitting(nodes)
+        reserved = sum(len(node.model_dump_json().encode()) + 1 for node in shown)
+        ids = {node.entity_id for node in shown}
+        within = [each for each in edges[:MAX_GRAPH_EDGES] if {each.source_entity_id, each.target_entity_id} <= ids]
+        related = paging.fitting(within, reserved=reserved)
+        complete = len(shown) == len(reached) and len(related) == len(edges)
+        return Graph(entities=shown, relationships=related, truncated=truncated or not complete)
 
     async def list_relationships(self, request: ListRelationships, owner: Identity) -> Relationships:
         """A page of relationships in service, the strongest and then the most used first.

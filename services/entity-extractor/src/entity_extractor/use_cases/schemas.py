@@ -5,13 +5,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.events import DataSourceDeleted, DataSourceSynced, EntityCreated, Event, RelationshipCreated
+from contracts.events import (
+    DataSourceDeleted,
+    DataSourceSynced,
+    EntityCreated,
+    EntityUpdated,
+    Event,
+    RelationshipCreated,
+)
 from contracts.identity import Identity
 from contracts.methods import ProblemError
 from contracts.sql_generator import GET_DATA_SOURCE, GET_SCHEMA, DataSourceRef, GetSchema, Table
 from entity_extractor.domain.graph import FOREIGN_KEY, QUERY, Entity, Relationship, SourceKey
 from entity_extractor.domain.schema_graph import declared_graph
-from entity_extractor.repository import entities, relationships, sources
+from entity_extractor.repository import entities, relationships, sources, turns
+from entity_extractor.use_cases.mentions import MentionUseCases
 from messaging import Outbox, RetryLater, RpcClient
 from persistence import Database, Transaction
 from persistence.erasures import Erasures
@@ -22,10 +30,13 @@ _RPC_SECONDS = 10.0
 class SchemaUseCases:
     """Keeps the part of the graph that schemas declare."""
 
-    def __init__(self, database: Database, outbox: Outbox, rpc: RpcClient, erasures: Erasures) -> None:
+    def __init__(
+        self, database: Database, outbox: Outbox, rpc: RpcClient, mentioned: MentionUseCases, erasures: Erasures
+    ) -> None:
         self._database = database
         self._outbox = outbox
         self._rpc = rpc
+        self._mentioned = mentioned
         self._erasures = erasures
 
     async def synced(self, event: Event[DataSourceSynced]) -> None:
@@ -45,6 +56,7 @@ class SchemaUseCases:
             if not await self._erasures.hold(transaction, key.owner, event.time):
                 return
             await sources.lock(transaction, key)
+            await turns.lock(transaction, key.owner)
             await entities.remove_source(transaction, key)
             await sources.bury(transaction, key)
 
@@ -74,10 +86,14 @@ class SchemaUseCases:
             raise
         fingerprint, dialect, tables = schema
         graph = declared_graph(key, source, dialect, tables)
+        # After what was fetched: readers of turns are not to wait for that.
+        await turns.lock(transaction, key.owner)
         created = await self._save_entities(transaction, key, graph.entities)
         related = await self._save_relationships(transaction, key, graph.relationships)
         await sources.set_fingerprint(transaction, key, fingerprint)
         await self._outbox.emit(transaction, *created, *related, identity=key.owner)
+        if created:
+            await self._mentioned.match_again(transaction, key.owner)
         return True
 
     async def _fetch(self, key: SourceKey, unless: str | None) -> tuple[str, str, Sequence[Table]] | None:
@@ -102,7 +118,7 @@ class SchemaUseCases:
 
     async def _save_entities(
         self, transaction: Transaction, key: SourceKey, declared: Iterable[Entity]
-    ) -> list[EntityCreated]:
+    ) -> list[EntityCreated | EntityUpdated]:
         known = {entity.entity_id: entity for entity in await entities.of_source(transaction, key)}
         current = {
             entity.entity_id: replace(entity, mention_count=known[entity.entity_id].mention_count)
@@ -123,9 +139,10 @@ class SchemaUseCases:
         await relationships.retire(transaction, key, leaving)
         await relationships.restore(transaction, key, retired & current.keys(), (retired - current.keys()) | leaving)
         return [
-            EntityCreated(entity_id=entity.entity_id, entity_type=entity.node.entity_type)
-            for entity in changed
-            if entity.entity_id not in known
+            (EntityUpdated if entity.entity_id in known else EntityCreated)(
+                entity_id=entity.entity_id, entity_type=entity.node.entity_type
+            )
+            for entity in (*changed, *gone)
         ]
 
     async def _save_relationships(

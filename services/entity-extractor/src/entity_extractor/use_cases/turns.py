@@ -21,10 +21,13 @@ from contracts.memory_store import (
     OwnedMemory,
 )
 from entity_extractor.domain.facts import MIN_CONFIDENCE, Mention, Statement
+from entity_extractor.domain.sentences import MAX_TURN_CHARS
+from entity_extractor.domain.words import question_words
 from entity_extractor.readers import FactReader, Turn
 from entity_extractor.repository import facts, turns
-from entity_extractor.repository.turns import TurnKey
+from entity_extractor.repository.turns import Read, TurnKey
 from entity_extractor.use_cases.facts import FactUseCases
+from entity_extractor.use_cases.mentions import MentionUseCases
 from messaging import RetryLater, RpcClient
 from persistence import Database, Transaction
 from persistence.erasures import Erasures
@@ -43,6 +46,7 @@ class Said:
     text: str
     conversation_id: UUID | None
     said_at: datetime
+    data_source_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -59,12 +63,19 @@ class TurnUseCases:
     """Reads turns and memories, and keeps what they say."""
 
     def __init__(
-        self, database: Database, rpc: RpcClient, reader: FactReader, learned: FactUseCases, erasures: Erasures
+        self,
+        database: Database,
+        rpc: RpcClient,
+        reader: FactReader,
+        learned: FactUseCases,
+        mentioned: MentionUseCases,
+        erasures: Erasures,
     ) -> None:
         self._database = database
         self._rpc = rpc
         self._reader = reader
         self._learned = learned
+        self._mentioned = mentioned
         self._erasures = erasures
 
     async def happened(self, events: Sequence[Event[Any]]) -> None:
@@ -128,10 +139,14 @@ class TurnUseCases:
             if (at := forgotten.get(mention.statement.fact_id(owner))) is None or mention.said_at > at
         ]
         await facts.add_mentions(transaction, owner, kept)
+        await self._mentioned.forget(transaction, owner, gone)
         await turns.unmark(transaction, owner, gone)
-        await turns.mark(transaction, owner, ((each.key, each.version, each.conversation_id) for each in new))
+        marked = [_read(each) for each in new]
+        await turns.mark(transaction, owner, marked)
+        await self._mentioned.read(transaction, owner, marked)
         touched |= {mention.statement.fact_id(owner) for mention in kept}
-        await self._learned.settle(transaction, owner, touched, work.since)
+        if await self._learned.settle(transaction, owner, touched, work.since):
+            await self._mentioned.define(transaction, owner)
 
     async def _fetch(self, owner: Identity, keys: Iterable[TurnKey]) -> list[Said]:
         """Those of these turns and memories that are there to be read."""
@@ -199,11 +214,18 @@ def _is_to_be_read(memory: MemoryContent) -> bool:
 
 def _said_in_turn(message: MessageContent) -> Said:
     key = TurnKey("message", message.message_id)
-    return Said(key, _MESSAGE_VERSION, message.content, message.conversation_id, message.occurred_at)
+    return Said(
+        key, _MESSAGE_VERSION, message.content, message.conversation_id, message.occurred_at, message.data_source_id
+    )
 
 
 def _said_in_memory(memory: MemoryContent) -> Said:
     return Said(TurnKey("memory", memory.memory_id), memory.content_version, memory.content, None, memory.occurred_at)
+
+
+def _read(said: Said) -> Read:
+    words = question_words(said.text[:MAX_TURN_CHARS])
+    return Read(said.key, said.version, words, said.conversation_id, said.data_source_id)
 
 
 def _mention(said: Said, statement: Statement) -> Mention:

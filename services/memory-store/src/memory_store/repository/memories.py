@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     select,
     text,
+    update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -245,6 +246,11 @@ async def lock(
         )
     statement = select(memories).where(_is(owner, memory_id)).with_for_update(key_share=True)
     return (await transaction.execute(statement)).one_or_none()
+
+
+async def set_related(transaction: Transaction, owner: Identity, memory_id: UUID, related: Sequence[str]) -> None:
+    """Set which entities a memory names; needs its row locked."""
+    await transaction.execute(update(memories).where(_is(owner, memory_id)).values(related_entities=list(related)))
 
 
 _REINDEX = text("""

@@ -12,6 +12,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from contracts.events import MemoryCreated, MemoryDeleted, MemoryUpdated
 from contracts.identity import Identity
 from contracts.memory_store import (
+    MAX_RELATED,
+    AnnotateMemory,
     CreateMemories,
     GetMemory,
     ListMemories,
@@ -188,6 +190,20 @@ class MemoryUseCases:
             if fields is None:
                 raise not_found("memory_id", "memory")
             return must_fit(memory_of(fields, owner, self._vault))
+
+    async def annotate(self, request: AnnotateMemory, owner: Identity) -> Empty:
+        """Change which entities a memory names; nothing of one that is gone, or sensitive: its entities are sealed.
+
+        No version and no event: what the memory says is as it was, and nobody has to read or embed it again.
+        """
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            stored = await memories.lock(transaction, owner, request.memory_id)
+            if stored is not None and not stored.sensitive:
+                kept = [name for name in stored.related_entities if name not in request.remove]
+                related = list(dict.fromkeys((*kept, *request.add)))[:MAX_RELATED]
+                if related != stored.related_entities:
+                    await memories.set_related(transaction, owner, request.memory_id, related)
+        return Empty()
 
     async def delete(self, request: MemoryRef, owner: Identity) -> Empty:
         """Delete a memory with its vectors, terms and counters; of its history stays that there was one."""
