@@ -348,7 +348,28 @@ async def test_even_as_superuser_anything_but_a_query_is_an_error_and_changes_no
     assert await _state(shop) == before
 
 
-async def test_settings_of_one_statement_do_not_reach_the_next(source: Source) -> None:
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("SELECT * FROM pg_shadow", "pg_authid"),
+        ("SELECT set_config('role', 'postgres', true)", "set_config"),
+        ("SELECT U&\"set\\005fconfig\"('role', 'postgres', true)", "set_config"),
+        ("SELECT * FROM orders WHERE EXISTS (SELECT FROM ts_stat('SELECT to_tsvector(''a'')'))", "ts_stat"),
+        ("EXPLAIN (ANALYZE) SELECT set_config('role', 'postgres', true)", "EXPLAIN ANALYZE"),
+    ],
+)
+async def test_a_superuser_is_refused_what_would_give_it_its_rights_back(source: Source, sql: str, named: str) -> None:
+    with pytest.raises(StatementFailed, match=f"not permitted as a superuser: {named};"):
+        await source.execute(sql, SHORT)
+
+
+async def test_a_superuser_may_look_at_plans_and_settings(source: Source) -> None:
+    assert (await source.execute("EXPLAIN SELECT * FROM orders", SHORT)).row_count > 0
+    assert (await source.execute("SHOW work_mem", SHORT)).row_count == 1
+
+
+async def test_settings_of_one_statement_do_not_reach_the_next(reader: str) -> None:
+    source = open_source("postgres", reader, policy=ConnectPolicy())
     await source.execute("SELECT set_config('search_path', 'sales', false)", SHORT)
     assert (await source.execute("SHOW search_path", SHORT)).rows == (('"public", pg_temp',),)
     assert (await source.execute("SHOW transaction_read_only", SHORT)).rows == (("on",),)
@@ -373,8 +394,9 @@ async def test_row_level_security_is_an_error_for_a_superuser_instead_of_fewer_r
     ],
 )
 async def test_a_statement_is_ended_at_its_time_limit_on_the_server_too(
-    shop: asyncpg.Connection, source: Source, sql: str
+    shop: asyncpg.Connection, reader: str, sql: str
 ) -> None:
+    source = open_source("postgres", reader, policy=ConnectPolicy())
     started = time.monotonic()
     with pytest.raises(StatementTimedOut):
         await source.execute(sql, Limits(seconds=1))

@@ -16,6 +16,7 @@ from sql_generator.sources.capped_rows import MAX_NAME, CappedRows
 from sql_generator.sources.postgres_connection import CONNECT_SECONDS, ByteMeter, PostgresConnector
 from sql_generator.sources.postgres_role import role_warnings
 from sql_generator.sources.postgres_schema import INTROSPECTION_SECONDS, read_schema
+from sql_generator.sources.postgres_superuser import check_plan
 from sql_generator.sources.values import duration, json_document, json_value
 
 FIRST_SLICE: Final = 16
@@ -65,6 +66,8 @@ class PostgresSource:
         started = time.perf_counter()
         async with self._connector.session(seconds=limits.seconds) as (connection, meter):
             statement = await _prepared(connection, sql)
+            if self._connector.login_is_superuser:
+                await check_plan(connection, sql)
             columns = [(column.name[:MAX_NAME], _sql_name(column.type)) for column in statement.get_attributes()]
             result = CappedRows(columns, limits)
             await _fetch(statement, meter, result)

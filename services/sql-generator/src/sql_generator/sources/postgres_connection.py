@@ -80,6 +80,8 @@ class PostgresConnector:
         self.target = target
         self._hosts = hosts
         self._public_only = public_only
+        self.login_is_superuser = False
+        """Known once there was a session."""
         self._sslmode: SslMode = target.sslmode or ("require" if require_tls else "prefer")
 
     @asynccontextmanager
@@ -100,6 +102,7 @@ class PostgresConnector:
             async with asyncio.timeout(seconds):
                 connection = await self._connect(seconds)
                 meter = _install_meter(connection)
+                self.login_is_superuser = connection.get_settings().is_superuser == "on"
                 await connection.execute(_begin(connection, as_login=as_login))
                 yield connection, meter
         except TimeoutError:
