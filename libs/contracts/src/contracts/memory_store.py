@@ -131,6 +131,7 @@ class ListMessages(ConversationRef):
 
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None
+    last: bool = Field(default=False, description="The last turns, as many as fit, instead of those after the cursor")
 
 
 class Messages(Message):

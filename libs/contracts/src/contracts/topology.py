@@ -224,6 +224,7 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
     sql_generator.SERVICE: (
         embedding_worker.EMBED,
         memory_store.GET_CONVERSATION,
+        memory_store.LIST_MESSAGES,
         memory_store.RECALL,
         memory_store.CREATE,
         memory_store.FETCH_CONTENTS,

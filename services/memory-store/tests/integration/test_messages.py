@@ -135,6 +135,16 @@ async def test_pages_follow_one_another_while_turns_are_added(store, talk, limit
     assert len(seen) >= 10
 
 
+async def test_the_last_turns_are_read_in_their_order(store, talk):
+    await append(store, talk, *(turn(str(number)) for number in range(10)))
+    found = await store.call(LIST_MESSAGES, ListMessages(conversation_id=talk, limit=3, last=True))
+    assert ([message.content for message in found.messages], found.next_cursor) == (["7", "8", "9"], None)
+    await append(store, talk, *(turn(f"{number}" + "x" * 99_999) for number in range(4)))
+    await append(store, talk, *(turn(f"{number}" + "x" * 99_999) for number in range(4, 8)))
+    found = await store.call(LIST_MESSAGES, ListMessages(conversation_id=talk, last=True))
+    assert [message.content[0] for message in found.messages] == ["3", "4", "5", "6", "7"]
+
+
 async def test_a_page_of_long_turns_ends_where_the_message_is_full(store, talk):
     for number in range(8):
         await append(store, talk, turn(f"{number}" + "x" * 99_999))

@@ -18,10 +18,15 @@ from contracts.identity import Identity
 from contracts.memory_store import (
     CREATE,
     FETCH_CONTENTS,
+    GET_CONVERSATION,
+    LIST_MESSAGES,
     RECALL,
     Contents,
+    Conversation,
+    ConversationMessage,
     Memories,
     MemoryContent,
+    Messages,
     RecalledMemory,
     RecallReply,
 )
@@ -81,6 +86,7 @@ class Others:
         self.fetches = 0
         self.joins = ()
         self.embedded = []
+        self.messages = []
         self.recalls = []
 
     async def start(self, *names):
@@ -90,6 +96,8 @@ class Others:
                 serve(broker, RECALL, self._recall)
                 serve(broker, CREATE, self._create)
                 serve(broker, FETCH_CONTENTS, self._fetch)
+                serve(broker, GET_CONVERSATION, self._conversation)
+                serve(broker, LIST_MESSAGES, self._messages)
             elif name == "embedding-worker":
                 serve(broker, EMBED, self._embed)
             else:
@@ -143,6 +151,33 @@ class Others:
         vector /= np.linalg.norm(vector)
         return Embedding.model_construct(
             model="bag-of-words", dimensions=64, min_similarity=0.5, embedding=vector.tobytes()
+        )
+
+    async def _conversation(self, request, _identity):
+        at = datetime.now(UTC)
+        return Conversation(
+            conversation_id=request.conversation_id, title="", last_activity_at=at, created_at=at, updated_at=at
+        )
+
+    async def _messages(self, request, _identity):
+        assert request.last
+        return Messages(messages=tuple(self.messages))
+
+    def say(self, role, content, conversation_id):
+        at = datetime.now(UTC)
+        self.messages.append(
+            ConversationMessage(
+                message_id=uuid4(),
+                conversation_id=conversation_id,
+                role=role,
+                type="text",
+                content=content,
+                process_id=None,
+                session_id=None,
+                metadata={},
+                occurred_at=at,
+                created_at=at,
+            )
         )
 
     async def _context(self, request, _identity):

@@ -25,7 +25,7 @@ def test_the_tool_asks_for_the_fields_of_an_answer_and_requires_the_four_that_ma
     assert parameters["type"] == "object"
     assert parameters["required"] == ["sql", "explanation", "intent", "confidence"]
     assert parameters["properties"].keys() == {
-        *parameters["required"], "clarifying_question", "used_memories", "used_rules", "used_examples",
+        *parameters["required"], "clarifying_question", "question_in_full", "used_memories", "used_rules", "used_examples",
     }  # fmt: skip
     assert parameters["properties"]["sql"]["type"] == ["string", "null"]
     assert parameters["properties"]["intent"]["enum"] == ["select", "aggregate", "join", "filter", "group_by"]
@@ -54,6 +54,13 @@ def test_without_sql_there_is_a_clarifying_question(sql):
     assert answered.sql is None
     assert answered.intent is None
     assert (answered.explanation, answered.clarifying_question) == ("One.", "Which year?")
+
+
+@pytest.mark.parametrize(
+    ("said", "understood"), [(" Orders by month ", "Orders by month"), ("", None), ("x" * 1001, None)]
+)
+def test_the_question_in_full_is_one_or_nothing(said, understood):
+    assert draft(question_in_full=said).question_in_full == understood
 
 
 def test_with_sql_nothing_is_asked_back():

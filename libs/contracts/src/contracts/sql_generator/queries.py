@@ -15,7 +15,8 @@ from contracts.sql_generator.usage import ModelUsage
 Intent: TypeAlias = Literal["select", "aggregate", "join", "filter", "group_by"]
 QueryStatus: TypeAlias = Literal["generated", "executed", "refused", "abstained", "failed"]
 Trust: TypeAlias = Literal["candidate", "verified", "deprecated", "stale"]
-Question: TypeAlias = Annotated[Text, Field(min_length=1, max_length=1_000)]
+MAX_QUESTION_CHARS = 1_000
+Question: TypeAlias = Annotated[Text, Field(min_length=1, max_length=MAX_QUESTION_CHARS)]
 
 
 class Generate(Message):
@@ -109,6 +110,9 @@ class Answer(Message):
     patterns: tuple[UsedPattern, ...] = ()
     repairs: int = Field(default=0, description="How many times the model was shown an error and tried again")
     reason: str | None = Field(default=None, description="Why it was refused, abstained from or failed")
+    question_in_full: str | None = Field(
+        default=None, description="What was understood, where the question depends on the conversation"
+    )
     clarifying_question: str | None = Field(default=None, description="What to ask back when it was abstained from")
     degraded: tuple[str, ...] = Field(
         default=(),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, select, update
+from sqlalchemy import Row, Select, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.identity import Identity
@@ -89,11 +89,21 @@ async def page(
     transaction: Transaction, owner: Identity, conversation_id: UUID, *, after: int | None, limit: int
 ) -> list[Row[Any]]:
     """Up to `limit` turns of a conversation after a number, in the order they were appended."""
-    statement = select(*_COLUMNS).where(
+    statement = _of_conversation(owner, conversation_id)
+    if after is not None:
+        statement = statement.where(messages.c.message_no > after)
+    return list((await transaction.execute(statement.order_by(messages.c.message_no).limit(limit))).all())
+
+
+async def last(transaction: Transaction, owner: Identity, conversation_id: UUID, *, limit: int) -> list[Row[Any]]:
+    """The last `limit` turns of a conversation, the newest first."""
+    statement = _of_conversation(owner, conversation_id).order_by(messages.c.message_no.desc()).limit(limit)
+    return list((await transaction.execute(statement)).all())
+
+
+def _of_conversation(owner: Identity, conversation_id: UUID) -> Select[Any]:
+    return select(*_COLUMNS).where(
         messages.c.tenant_id == owner.tenant_id,
         messages.c.user_id == owner.user_id,
         messages.c.conversation_id == conversation_id,
     )
-    if after is not None:
-        statement = statement.where(messages.c.message_no > after)
-    return list((await transaction.execute(statement.order_by(messages.c.message_no).limit(limit))).all())

@@ -73,6 +73,10 @@ class MessageUseCases:
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             if await conversations.find(transaction, owner, request.conversation_id) is None:
                 raise not_found("conversation_id", "conversation")
+            if request.last:
+                newest = await messages.last(transaction, owner, request.conversation_id, limit=request.limit)
+                fitting, _ = paging.page([_message(row) for row in newest], request.limit)
+                return Messages(messages=fitting[::-1])
             rows = await messages.page(
                 transaction, owner, request.conversation_id, after=after, limit=request.limit + 1
             )

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from contracts.sql_generator import Trust
+from sql_generator.domain.followups import addition
 from sql_generator.domain.likeness import Past, likeness
 from sql_generator.generation.model import Example
 from sql_generator.generation.words import words
@@ -35,7 +36,8 @@ def examples_for(question: str, candidates: Iterable[Candidate]) -> tuple[Exampl
     near = [
         Example(candidate.pattern_id, candidate.question, candidate.sql, candidate.trust, similarity)
         for candidate in candidates
-        if (similarity := _similarity(asked, candidate)) is not None
+        # Without what was said before, such a question means nothing.
+        if addition(candidate.question) is None and (similarity := _similarity(asked, candidate)) is not None
     ]
     likenesses = likeness(question, [Past(example.question, example.sql, example.similarity) for example in near])
     ranked = sorted(

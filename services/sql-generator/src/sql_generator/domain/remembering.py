@@ -12,7 +12,7 @@ def interaction(answer: Answer) -> NewMemory:
 
     `answer` has SQL; its result is not part of the memory.
     """
-    content = f"Asked: {answer.question} → SQL: {answer.sql}"
+    content = f"Asked: {answer.question_in_full or answer.question} → SQL: {answer.sql}"
     return NewMemory(
         memory_id=answer.query_id,
         content=content if len(content) <= MAX_CONTENT_CHARS else f"{content[: MAX_CONTENT_CHARS - 1]}…",

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSche
 from pydantic.json_schema import GenerateJsonSchema
 
 from contracts.base import Score, Text
-from contracts.sql_generator import Intent
+from contracts.sql_generator import MAX_QUESTION_CHARS, Intent
 from sql_generator.generation.model import Draft, ModelAnswerInvalid, Tokens
 
 TOOL_NAME: Final = "answer_with_sql"
@@ -34,6 +34,9 @@ class SqlAnswer(BaseModel):
     intent: Intent = Field(description="What the statement mainly does")
     confidence: Score = Field(description="Probability that the statement answers the question as it was meant")
     clarifying_question: NullableText = Field(default=None, description="What to ask the user when sql is null")
+    question_in_full: NullableText = Field(
+        default=None, description="The question with what it takes from <conversation>; null if it takes nothing"
+    )
     used_memories: tuple[str, ...] = Field(default=(), description="Ids of the memories that shaped the statement")
     used_rules: tuple[str, ...] = Field(default=(), description="Ids of the rules that shaped the statement")
     used_examples: tuple[str, ...] = Field(default=(), description="Ids of the examples that shaped the statement")
@@ -107,8 +110,15 @@ def to_draft(answer: SqlAnswer, references: Mapping[str, UUID], tokens: Tokens) 
         used_memories=_resolved(answer.used_memories, "m", references),
         used_rules=_resolved(answer.used_rules, "r", references),
         used_examples=_resolved(answer.used_examples, "e", references),
+        question_in_full=_question(answer.question_in_full),
         tokens=tokens,
     )
+
+
+def _question(said: str | None) -> str | None:
+    """What the model understood, where it has the form of a question; it matters too little to ask again for it."""
+    text = (said or "").strip()
+    return text if 0 < len(text) <= MAX_QUESTION_CHARS else None
 
 
 def _resolved(short_ids: Iterable[str], kind: str, references: Mapping[str, UUID]) -> tuple[UUID, ...]:

@@ -5,7 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from contracts.entity_extractor import QuestionContext
-from contracts.memory_store import RecalledMemory
+from contracts.memory_store import RecalledMemory, Role
 from contracts.sql_generator import DatabaseSchema, Intent, RuleType, Trust
 
 
@@ -33,6 +33,15 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Something said before in the conversation; a question that was answered has its SQL."""
+
+    role: Role
+    content: str
+    sql: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """A statement that did not pass, and the error it is to be repaired from."""
 
@@ -50,6 +59,7 @@ class GenerationContext:
     rules: tuple[RuleText, ...] = ()
     examples: tuple[Example, ...] = ()
     knowledge: QuestionContext = field(default_factory=QuestionContext)
+    turns: tuple[Turn, ...] = ()
     attempts: tuple[Attempt, ...] = ()
 
 
@@ -67,6 +77,7 @@ class Tokens:
 class Draft:
     """What a model answers. Without SQL it abstained: `explanation` says why, `clarifying_question` what to ask back.
 
+    `question_in_full` is what it understood, where the question depends on the conversation.
     `used_memories`, `used_rules` and `used_examples` name what shaped the SQL, as far as the model says. `model` is
     the name of the one that wrote it, where there are several.
     """
@@ -76,6 +87,7 @@ class Draft:
     intent: Intent | None
     confidence: float
     clarifying_question: str | None = None
+    question_in_full: str | None = None
     used_memories: tuple[UUID, ...] = ()
     used_rules: tuple[UUID, ...] = ()
     used_examples: tuple[UUID, ...] = ()

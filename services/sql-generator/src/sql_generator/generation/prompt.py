@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from sql_generator.generation.model import Attempt, GenerationContext
+from sql_generator.generation.model import Attempt, GenerationContext, Turn
 from sql_generator.generation.quoting import cut, section
 from sql_generator.generation.schema_excerpt import excerpt
 from sql_generator.generation.schema_text import left_out_text
@@ -17,6 +17,7 @@ MAX_MEMORY_CHARS = 200
 MAX_RULE_CHARS = 1_000
 MAX_EXAMPLES = 10
 MAX_EXAMPLE_CHARS = 2_000
+MAX_TURN_CHARS = 500
 MAX_KNOWLEDGE_ITEMS = 50
 MAX_ERROR_CHARS = 1_000
 
@@ -29,6 +30,7 @@ What you are given
 - <knowledge>: tables, columns and joins that earlier queries used for words of this question.
 - <memories>: what this user said or asked before.
 - <examples>: past questions with the SQL that answered them; prefer those whose trust is "verified".
+- <conversation>: what was said before, the oldest first, with the SQL of the questions that were answered.
 - <attempts>: SQL you wrote for this very question, with the error it met. Write SQL that does not meet it again.
 - <question>: what to answer.
 
@@ -44,6 +46,10 @@ The SQL
 - Return what was asked for and no other columns. Give computed columns a clear alias.
 - For dates relative to today use the database's current date.
 - Where the question leaves a choice, take the usual meaning and say in the explanation which one you took.
+
+The question may go on from the conversation ("and by month?", "only for Paris", "what about last year?"): change the
+SQL of the question it goes on from, and give the question in full in question_in_full. If it seems to go on from
+something that is not there, ask what it means.
 
 If the schema cannot answer the question, or its possible meanings differ so much that a guess would mislead, set sql to
 null and ask for what you miss in clarifying_question.
@@ -101,6 +107,7 @@ def prompt(context: GenerationContext, *, schema_token_budget: int = 12_000) -> 
         "knowledge": list(_knowledge(context)),
         "memories": shown_memories,
         "examples": shown_examples,
+        "conversation": [_shown_turn(turn) for turn in context.turns],
         "attempts": [_shown_attempt(attempt) for attempt in context.attempts],
         "question": [context.question],
     }
@@ -138,6 +145,11 @@ def _knowledge(context: GenerationContext) -> Iterator[JsonValue]:
         yield {"join": [join.left_table, join.right_table], "on": join.condition}
     for use in known.uses[:MAX_KNOWLEDGE_ITEMS]:
         yield {"column": use.column, "use": use.use, "times": use.usage_count}
+
+
+def _shown_turn(turn: Turn) -> JsonValue:
+    shown: dict[str, JsonValue] = {"role": turn.role, "content": cut(turn.content, MAX_TURN_CHARS)}
+    return shown if turn.sql is None else {**shown, "sql": cut(turn.sql, MAX_EXAMPLE_CHARS)}
 
 
 def _shown_attempt(attempt: Attempt) -> JsonValue:

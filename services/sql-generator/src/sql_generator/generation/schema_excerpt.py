@@ -133,17 +133,19 @@ def _wanted_words(context: GenerationContext) -> dict[str, float]:
         *context.knowledge.columns,
         *(memory.content for memory in context.memories),
         *(example.question for example in context.examples),
+        *(turn.content for turn in context.turns),
     ]
     wanted = dict.fromkeys(words(" ".join(background)), _BACKGROUND_WEIGHT)
     return wanted | dict.fromkeys(words(context.question), 1.0)
 
 
 def _names_in_full(context: GenerationContext) -> set[str]:
-    """Names of tables as knowledge has them, and every name in the SQL of the examples."""
+    """Names of tables as knowledge has them, and every name in the SQL of examples and turns."""
     known = [*context.knowledge.tables]
     for join in context.knowledge.joins:
         known += [join.left_table, join.right_table]
     known += _SQL_NAME.findall(" ".join(example.sql for example in context.examples))
+    known += _SQL_NAME.findall(" ".join(turn.sql for turn in context.turns if turn.sql))
     return {name.casefold() for name in known}
 
 

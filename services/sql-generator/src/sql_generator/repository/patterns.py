@@ -26,6 +26,7 @@ from contracts.embedding_worker import Embedding
 from contracts.identity import Identity
 from contracts.sql_generator import Answer, QueryStatus, Trust
 from persistence import Transaction
+from sql_generator.domain.followups import addition
 from sql_generator.domain.patterns import Candidate
 from sql_generator.domain.questions import question_key
 from sql_generator.repository.grades import Grade
@@ -54,9 +55,14 @@ class Pattern:
     is_final: bool = True
 
     @property
-    def question_key(self) -> str:
-        """Equal for the same question."""
-        return question_key(self.answer.question)
+    def question(self) -> str:
+        """The question as it can be understood by itself."""
+        return self.answer.question_in_full or self.answer.question
+
+    @property
+    def question_key(self) -> str | None:
+        """Equal for the same question; None for one that depends on a conversation and cannot be the same elsewhere."""
+        return question_key(self.question) if addition(self.question) is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +79,23 @@ class StoredQuery:
     answer: Answer | None
 
 
+@dataclass(frozen=True, slots=True)
+class PastTurn:
+    """A question of a conversation, with its SQL or with what was asked back."""
+
+    question: str
+    sql: str | None
+    clarifying_question: str | None
+    asked_at: datetime
+
+
 async def put(transaction: Transaction, owner: Identity, pattern: Pattern, grade: Grade, now: datetime) -> bool:
     """Keep a question and its answer; False when this id has an answer already, which stays as it is."""
     answer = pattern.answer
     values: dict[str, Any] = {
         "conversation_id": answer.conversation_id,
         "data_source_id": answer.data_source_id,
-        "natural_language_query": answer.question,
+        "natural_language_query": pattern.question,
         "question_key": pattern.question_key,
         "generated_sql": answer.sql,
         "query_intent": answer.intent,
@@ -134,6 +150,30 @@ async def find(transaction: Transaction, owner: Identity, query_id: UUID) -> Sto
         trust=row.trust,
         answer=Answer.model_validate(row.answer) if row.answer is not None else None,
     )
+
+
+async def turns(
+    transaction: Transaction, owner: Identity, conversation_id: UUID, data_source_id: UUID, *, limit: int
+) -> list[PastTurn]:
+    """The last questions of a conversation that were asked of a data source and answered, the newest first."""
+    statement = (
+        select(
+            table.c.natural_language_query.label("question"),
+            table.c.generated_sql.label("sql"),
+            table.c.answer["clarifying_question"].astext.label("clarifying_question"),
+            table.c.created_at.label("asked_at"),
+        )
+        .where(
+            owned(owner),
+            table.c.conversation_id == conversation_id,
+            table.c.data_source_id == data_source_id,
+            table.c.status.in_(("generated", "executed", "abstained")),
+            table.c.answer.is_not(None),
+        )
+        .order_by(table.c.created_at.desc())
+        .limit(limit)
+    )
+    return [PastTurn(**row._mapping) for row in await transaction.execute(statement)]  # noqa: SLF001  # public
 
 
 async def set_outcome(

@@ -19,8 +19,9 @@ from observability import logger
 from persistence import Database
 from sql_generator.domain.patterns import examples_for
 from sql_generator.errors import not_found
-from sql_generator.generation.model import Example
+from sql_generator.generation.model import Example, Turn
 from sql_generator.repository import patterns, rules
+from sql_generator.use_cases.conversation import Conversations
 
 _log = logger(__name__)
 
@@ -41,6 +42,7 @@ class Gathered:
     knowledge: QuestionContext = field(default_factory=QuestionContext)
     rules: tuple[Rule, ...] = ()
     examples: tuple[Example, ...] = ()
+    turns: tuple[Turn, ...] = ()
     embedding: Embedding | None = None
     missing: tuple[str, ...] = ()
 
@@ -55,6 +57,7 @@ class ContextGatherer:
     def __init__(self, database: Database, rpc: RpcClient, *, max_memories: int, recall: bool) -> None:
         self._database = database
         self._rpc = rpc
+        self._conversations = Conversations(database, rpc, timeout_seconds=_PART_SECONDS)
         self._max_memories = max_memories
         self._recall = recall
 
@@ -66,9 +69,10 @@ class ContextGatherer:
             found, are_all = await self._rules(data_source_id, owner)
             return Gathered(rules=found, missing=() if are_all else ("rules",))
         asked = ContextOf(question=question, data_source_id=data_source_id)
-        (embedding, recalled, examples), (found, are_all), knowledge = await asyncio.gather(
+        (embedding, recalled, examples), (found, are_all), (turns, are_turns), knowledge = await asyncio.gather(
             self._remembered(question, data_source_id, owner, asked_in),
             self._rules(data_source_id, owner),
+            self._turns(asked_in, data_source_id, owner),
             self._part("knowledge", self._rpc.call(CONTEXT, asked, owner, timeout_seconds=_PART_SECONDS)),
         )
         missing = [
@@ -76,6 +80,7 @@ class ContextGatherer:
             *(["memories"] if recalled is None else []),
             *(["knowledge"] if knowledge is None else []),
             *([] if are_all else ["rules"]),
+            *([] if are_turns else ["turns"]),
         ]
         rule_ids = {rule.rule_id for rule in found}
         return Gathered(
@@ -84,6 +89,7 @@ class ContextGatherer:
             knowledge=knowledge or QuestionContext(),
             rules=found,
             examples=examples,
+            turns=turns,
             embedding=embedding,
             missing=tuple(missing),
         )
@@ -114,6 +120,16 @@ class ContextGatherer:
             self._examples(question, data_source_id, owner, embedding),
         )
         return embedding, recalled, examples
+
+    async def _turns(
+        self, conversation_id: UUID | None, data_source_id: UUID, owner: Identity
+    ) -> tuple[tuple[Turn, ...], bool]:
+        if conversation_id is None:
+            return (), True
+        turns, are_all = await self._conversations.turns(conversation_id, data_source_id, owner)
+        if not are_all:
+            MISSING.labels("turns").inc()
+        return turns, are_all
 
     async def _rules(self, data_source_id: UUID, owner: Identity) -> tuple[tuple[Rule, ...], bool]:
         """The most important rules, and whether they are all that apply."""

@@ -85,6 +85,7 @@ class QueryUseCases:
             rules=tuple(_rule_text(rule) for rule in gathered.rules),
             examples=gathered.examples,
             knowledge=gathered.knowledge,
+            turns=gathered.turns,
         )
         meter = self._accounts.meter(owner, began)
         try:
@@ -153,7 +154,8 @@ class QueryUseCases:
         query = await self._find(request.query_id, owner)
         if query is None:
             return None
-        if query.question != request.question or request.data_source_id not in {None, query.data_source_id}:
+        asked = query.answer.question if query.answer else query.question
+        if asked != request.question or request.data_source_id not in {None, query.data_source_id}:
             raise conflict("this query id was used for another question")
         if query.answer is None:
             return None
@@ -249,6 +251,7 @@ class QueryUseCases:
             ),
             repairs=written.repairs,
             reason=written.reason,
+            question_in_full=draft.question_in_full if draft else None,
             clarifying_question=draft.clarifying_question if draft and written.status == "abstained" else None,
             degraded=(
                 *gathered.missing,

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from uuid import UUID
 
+from sql_generator.domain.followups import addition
 from sql_generator.generation.intents import intent_of
 from sql_generator.generation.model import Draft, Example, GenerationContext
 from sql_generator.generation.offline.answering import Composed, NotComposed, compose
 from sql_generator.generation.offline.catalogue import Catalogue
 from sql_generator.generation.offline.definitions import Definition, Knowledge, Wish, understand
+from sql_generator.generation.offline.followups import in_full, question_before
 from sql_generator.generation.offline.reuse import Reuse, Reused
 from sql_generator.generation.offline.sql.rendering import with_aliases
 from sql_generator.generation.offline.statements import asks_for_change, typed_sql
@@ -62,15 +65,32 @@ class OfflineModel:
         if (verb := asks_for_change(context.question)) is not None:
             return _abstained(f"I only read data, so I cannot {verb} anything.", 0.0)
         knowledge = understand(context, catalogue)
+        added, before = addition(context.question), question_before(context.turns)
+        if added is not None and before is not None:
+            return self._follow_up(before, added, context, catalogue, knowledge)
         refusal: Draft | None = None
         for candidate in self._candidates(context, catalogue, knowledge):
             if candidate.sql is None:
                 refusal = refusal or candidate
             elif not _tried(context, candidate.sql):
                 return candidate
-        if refusal is not None:
-            return refusal
-        return _abstained(f"The only SQL I can write for this did not work: {context.attempts[-1].error}", 0.1)
+        if added is not None:
+            return _unrelated(context.question)
+        return refusal or _failed(context)
+
+    def _follow_up(
+        self, before: str, added: str, context: GenerationContext, catalogue: Catalogue, knowledge: Knowledge
+    ) -> Draft:
+        """The question before with what this one adds, where the grammar understands that; else what to ask back."""
+        for question in in_full(before, added, catalogue, knowledge.terms):
+            answer = compose(replace(context, question=question), catalogue, knowledge, self._today())
+            if isinstance(answer, Composed) and not _tried(context, answer.sql):
+                draft = _composed(answer, catalogue, None)
+                said = draft.explanation.replace("Offline: ", f"Offline: I read it as {question!r}, ", 1)
+                return replace(draft, explanation=said, question_in_full=question)
+        return _abstained(
+            f"I do not see how {context.question!r} goes on from {before!r}.", 0.1, "Can you ask the whole question?"
+        )
 
     def _candidates(self, context: GenerationContext, catalogue: Catalogue, knowledge: Knowledge) -> Iterator[Draft]:
         """Drafts, best first: what a person verified, what was told, what worked before, what the schema says."""
@@ -92,6 +112,15 @@ class OfflineModel:
         yield from _reused(reuse.paraphrase(others), None, catalogue, knowledge)
         if isinstance(answer, NotComposed):
             yield _not_composed(answer)
+
+
+def _failed(context: GenerationContext) -> Draft:
+    return _abstained(f"The only SQL I can write for this did not work: {context.attempts[-1].error}", 0.1)
+
+
+def _unrelated(question: str) -> Draft:
+    ask_back = f"What does {question!r} refer to? Please ask the whole question."
+    return _abstained("the question seems to go on from another one, and I do not know which.", 0.1, ask_back)
 
 
 def _tried(context: GenerationContext, sql: str) -> bool:
