@@ -1,6 +1,7 @@
 """The client: one method for each thing a user does; answers are the API's JSON."""
 
 import copy
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +9,8 @@ from typing import Any, Self
 from uuid import uuid4
 
 from memori_client.transport import Transport
+
+_POLL_SECONDS = 0.25
 
 
 class Memori:
@@ -147,6 +150,19 @@ class Memori:
         body = {"data_source_id": str(uuid4()), "name": name, "kind": kind, "connection": connection}
         registered = self._json("POST", "/api/data-sources", body)
         return self._json("POST", f"/api/data-sources/{registered['data_source_id']}/sync")
+
+    def upload(self, path: str | Path, *, wait_seconds: float = 300.0) -> dict[str, Any]:
+        """Upload a file (CSV, TSV, Parquet, XLSX, JSON, SQLite) and return it once it can be asked, or has failed.
+
+        Its `file_id` is the id of its data source when its `status` is `ready`; `status_detail` says why it failed.
+        After `wait_seconds` it is returned as it is then.
+        """
+        file = self._transport.send_file("/api/files", Path(path), {"file_id": str(uuid4())}).json()
+        deadline = time.monotonic() + wait_seconds
+        while file["status"] not in {"ready", "failed"} and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            file = self._json("GET", f"/api/files/{file['file_id']}")
+        return dict(file)
 
     def data_sources(self) -> list[dict[str, Any]]:
         """My data sources, by name."""

@@ -3,7 +3,8 @@
 import copy
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -49,10 +50,23 @@ class Transport:
             MemoriUnavailable: it was away or overloaded at the third try too.
         """
         given = {name: value for name, value in (params or {}).items() if value is not None}
+        return self._tried(lambda: self._http.request(verb, path, json=body, params=given, headers=self._headers))
+
+    def send_file(self, path: str, file: Path, fields: Mapping[str, str]) -> httpx.Response:
+        """The successful answer to a form with a file, which is read as it is sent; raises what `send` does."""
+
+        def attempt() -> httpx.Response:
+            with file.open("rb") as content:
+                form = {"file": (file.name, content)}
+                return self._http.post(path, data=fields, files=form, headers=self._headers)
+
+        return self._tried(attempt)
+
+    def _tried(self, request: Callable[[], httpx.Response]) -> httpx.Response:
         for attempt in range(_TRIES):
             last = attempt == _TRIES - 1
             try:
-                response = self._http.request(verb, path, json=body, params=given, headers=self._headers)
+                response = request()
             except httpx.TransportError as error:
                 if last:
                     raise MemoriUnavailable(503, {"type": "unavailable", "title": type(error).__name__}) from error

@@ -17,9 +17,9 @@ def api():
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
             length = int(self.headers.get("Content-Length") or 0)
-            requests.append(
-                (self.command, self.path, dict(self.headers), json.loads(self.rfile.read(length) or b"null"))
-            )
+            sent = self.rfile.read(length) or b"null"
+            is_form = "multipart" in self.headers.get("Content-Type", "")
+            requests.append((self.command, self.path, dict(self.headers), sent if is_form else json.loads(sent)))
             status, body, headers = answers.pop(0)
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
@@ -295,3 +295,24 @@ def test_entities_are_read_page_by_page(api):
         {"entity_type": ["table"]},
         {"entity_type": ["table"], "cursor": ["c"]},
     ]
+
+
+def test_a_file_is_sent_as_a_form_and_waited_for(api, tmp_path):
+    url, answers, requests = api
+    (tmp_path / "sales.csv").write_bytes(b"a,b\n1,2\n")
+    answers += [
+        (503, {}, {"Retry-After": "0"}),
+        (201, {"file_id": "f", "status": "received"}, {}),
+        (200, {"file_id": "f", "status": "converting"}, {}),
+        (200, {"file_id": "f", "status": "ready"}, {}),
+    ]
+    with Memori(url, user_id="ada") as memori:
+        assert memori.upload(tmp_path / "sales.csv")["status"] == "ready"
+    first, second, *polls = requests
+    for form in (first[3], second[3]):
+        # Sent again, it is read from its beginning, under the id it had.
+        assert b'name="file"; filename="sales.csv"' in form
+        assert b"a,b\n1,2\n" in form
+    ids = {form.split(b'name="file_id"')[1].split(b"\r\n")[2] for form in (first[3], second[3])}
+    assert len(ids) == 1
+    assert [path for _, path, *_ in polls] == ["/api/files/f"] * 2

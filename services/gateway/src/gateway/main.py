@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from contracts.topology import GATEWAY
 from gateway import openapi, problems
-from gateway.api import ROUTERS
+from gateway.api import ROUTERS, files
 from gateway.api.memories import BATCH_PATH
 from gateway.attribution import PROCESS, SESSION
 from gateway.identity import Authenticator
@@ -71,7 +71,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     problems.install(app)
 
     # The last one added is the outermost.
-    app.add_middleware(BodyLimits, default=settings.max_body_bytes, by_path={BATCH_PATH: settings.max_batch_bytes})
+    by_path = {BATCH_PATH: settings.max_batch_bytes, files.PATH: settings.max_file_bytes + files.FORM_BYTES}
+    app.add_middleware(BodyLimits, default=settings.max_body_bytes, by_path=by_path)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -15,6 +15,7 @@ from contracts.personal_data import erase_of, export_of
 from contracts.sql_generator import (
     EXECUTE,
     GENERATE,
+    PREVIEW_FILE,
     RATE,
     REGISTER_DATA_SOURCE,
     SYNC_DATA_SOURCE,
@@ -76,7 +77,13 @@ class Timeouts:
             RATE.subject: settings.generate_timeout_seconds,
             **{
                 method.subject: settings.sync_timeout_seconds
-                for method in (REGISTER_DATA_SOURCE, UPDATE_DATA_SOURCE, TEST_DATA_SOURCE, SYNC_DATA_SOURCE)
+                for method in (
+                    REGISTER_DATA_SOURCE,
+                    UPDATE_DATA_SOURCE,
+                    TEST_DATA_SOURCE,
+                    SYNC_DATA_SOURCE,
+                    PREVIEW_FILE,
+                )
             },
             **{
                 method(owner).subject: settings.personal_data_timeout_seconds

@@ -23,6 +23,7 @@ class GatewaySettings(Settings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description="Separated by commas")
     max_body_bytes: int = Field(default=_MIB, ge=1)
     max_batch_bytes: int = Field(default=16 * _MIB, ge=1)
+    max_file_bytes: int = Field(default=100 * _MIB, ge=1)
     rpc_timeout_seconds: float = Field(default=5.0, gt=0)
     sync_timeout_seconds: float = Field(default=60.0, gt=0)
     generate_timeout_seconds: float = Field(default=90.0, gt=0)

@@ -38,8 +38,10 @@ def test_every_reference_leads_somewhere(document):
 
 def test_every_body_has_an_example_that_is_valid(document):
     bodies = [operation["requestBody"] for _, _, operation in operations(document) if "requestBody" in operation]
-    assert len(bodies) == 12
+    assert len(bodies) == 14
     for body in bodies:
+        if "multipart/form-data" in body["content"]:
+            continue
         name = body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
         assert document["components"]["schemas"][name]["examples"], name
         assert document["components"]["schemas"][name]["additionalProperties"] is False, name

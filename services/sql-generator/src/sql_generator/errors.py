@@ -32,3 +32,8 @@ def limit_exceeded(detail: str, retry_after: int) -> ProblemError:
 def unavailable(detail: str, retry_after: int) -> ProblemError:
     """Something this service depends on is away; `retry_after` in seconds."""
     return ProblemError(problem("unavailable", detail, retry_after=retry_after))
+
+
+def too_large(detail: str) -> ProblemError:
+    """More than is taken at once."""
+    return ProblemError(problem("too-large", detail))

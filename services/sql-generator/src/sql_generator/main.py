@@ -19,6 +19,7 @@ from messaging.broker import ping, start, stop
 from observability.health import Check
 from persistence import Database
 from persistence.erasures import Erasures
+from persistence.leadership import work_while_leading
 from persistence.sealing import SecretBox
 from runtime import background, health_app, serve
 from sql_generator import consumers, rpc
@@ -33,10 +34,14 @@ from sql_generator.sources import Limits
 from sql_generator.sources.cached import ResultCache
 from sql_generator.sources.connect import ConnectPolicy
 from sql_generator.tables import outbox as outbox_table
+from sql_generator.uploads.converter import ConversionLimits
+from sql_generator.uploads.store import FileStore
 from sql_generator.use_cases.accounts import Accounts
 from sql_generator.use_cases.context import ContextGatherer
+from sql_generator.use_cases.conversions import Conversions
 from sql_generator.use_cases.data_sources import DataSourceUseCases
 from sql_generator.use_cases.feedback import FeedbackUseCases
+from sql_generator.use_cases.files import FileUseCases
 from sql_generator.use_cases.history import HistoryUseCases
 from sql_generator.use_cases.personal_data import personal_data
 from sql_generator.use_cases.queries import QueryUseCases
@@ -66,15 +71,30 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
     client = RpcClient(broker)
     outbox = Outbox(outbox_table)
     relay = Relay(SERVICE, worker, broker, outbox)
+    uploads = FileStore(settings.uploads_url)
     connections = Connections(
         SecretBox.from_secrets(settings.secrets, purpose="memori connection secrets"),
         _policy(settings),
+        uploads,
         ResultCache(settings.query_cache_seconds) if settings.query_cache_seconds else None,
     )
     erasures = Erasures(settings.secrets, service=SERVICE)
-    personal = personal_data(database, erasures, connections)
-    data_sources = DataSourceUseCases(database, outbox, connections, erasures)
     accounts = Accounts(database, erasures, model, settings.prices, settings.budgets)
+    personal = personal_data(database, erasures, connections, uploads)
+    data_sources = DataSourceUseCases(database, outbox, connections, erasures, uploads)
+    conversions = Conversions(
+        database, worker, connections, erasures, uploads, data_sources, _conversion_limits(settings)
+    )
+    files = FileUseCases(
+        database,
+        outbox,
+        connections,
+        erasures,
+        uploads,
+        conversions,
+        max_bytes=settings.upload_max_bytes,
+        max_files=settings.upload_max_files,
+    )
     rules = RuleUseCases(database, client, erasures)
     writer = Writer(_limits(settings))
     recorder = Recorder(database, outbox, erasures) if settings.memori_enabled else None
@@ -95,6 +115,7 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
     rpc.register(
         broker,
         data_sources=data_sources,
+        files=files,
         rules=rules,
         queries=queries,
         feedback=FeedbackUseCases(database, outbox, data_sources, connections, writer, recorder),
@@ -116,7 +137,9 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
     warming = asyncio.create_task(observed[0].warm())
     try:
         await start(broker)
-        async with background(relay.run(), memories.run(), erased.run()):
+        converting = [conversions.run] * settings.upload_conversions
+        files_work = work_while_leading(worker, f"files:{SERVICE}", conversions.sweep, *converting)
+        async with background(relay.run(), memories.run(), erased.run(), files_work):
             yield checks
     finally:
         await stop(broker)
@@ -151,6 +174,15 @@ def _policy(settings: SqlGeneratorSettings) -> ConnectPolicy:
         files_root=settings.data_source_files_root,
         unix_sockets=settings.data_source_unix_sockets,
         strict=settings.environment != "development",
+    )
+
+
+def _conversion_limits(settings: SqlGeneratorSettings) -> ConversionLimits:
+    return ConversionLimits(
+        seconds=settings.upload_conversion_seconds,
+        rows=settings.upload_max_rows,
+        columns=settings.upload_max_columns,
+        expanded_bytes=settings.upload_max_expanded_bytes,
     )
 
 

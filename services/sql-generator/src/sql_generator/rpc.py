@@ -7,6 +7,7 @@ from messaging import PersonalData, serve
 from sql_generator.use_cases.accounts import Accounts
 from sql_generator.use_cases.data_sources import DataSourceUseCases
 from sql_generator.use_cases.feedback import FeedbackUseCases
+from sql_generator.use_cases.files import FileUseCases
 from sql_generator.use_cases.history import HistoryUseCases
 from sql_generator.use_cases.queries import QueryUseCases
 from sql_generator.use_cases.rules import RuleUseCases
@@ -16,6 +17,7 @@ def register(
     broker: NatsBroker,
     *,
     data_sources: DataSourceUseCases,
+    files: FileUseCases,
     rules: RuleUseCases,
     queries: QueryUseCases,
     feedback: FeedbackUseCases,
@@ -32,6 +34,13 @@ def register(
     serve(broker, contract.SYNC_DATA_SOURCE, data_sources.sync)
     serve(broker, contract.DELETE_DATA_SOURCE, data_sources.delete)
     serve(broker, contract.GET_SCHEMA, data_sources.get_schema)
+    serve(broker, contract.CREATE_FILE, files.create)
+    serve(broker, contract.WRITE_FILE, files.write)
+    serve(broker, contract.COMPLETE_FILE, files.complete)
+    serve(broker, contract.GET_FILE, files.get)
+    serve(broker, contract.LIST_FILES, files.list)
+    serve(broker, contract.PREVIEW_FILE, files.preview, concurrency=4)
+    serve(broker, contract.DELETE_FILE, files.delete)
     serve(broker, contract.CREATE_RULE, rules.create)
     serve(broker, contract.PROPOSE_RULE, rules.propose)
     serve(broker, contract.LIST_RULES, rules.list)

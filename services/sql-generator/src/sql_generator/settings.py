@@ -38,6 +38,15 @@ class SqlGeneratorSettings(DatabaseSettings):
     data_source_unix_sockets: bool = False
     data_source_files_root: Path | None = None
 
+    uploads_url: str = "file:///var/lib/memori/uploads"
+    upload_max_bytes: int = Field(default=100 * 1024 * 1024, ge=1, le=10 * 1024**3)
+    upload_max_files: int = Field(default=200, ge=1)
+    upload_max_rows: int = Field(default=5_000_000, ge=1)
+    upload_max_columns: int = Field(default=500, ge=1, le=2_000)
+    upload_max_expanded_bytes: int = Field(default=1024**3, ge=1024**2)
+    upload_conversion_seconds: float = Field(default=300.0, gt=0, le=3_600)
+    upload_conversions: int = Field(default=2, ge=1, le=16, description="How many files are converted at once")
+
     query_timeout_seconds: float = Field(default=30.0, gt=0, le=300)
     query_max_rows: int = Field(default=1_000, ge=1, le=100_000)
     # Above this an answer with its context no longer fits one message.

@@ -137,4 +137,24 @@ tenant_usage = Table(
     Column("cost_usd", Numeric, nullable=False),
 )
 
+file_uploads = Table(
+    "memori_file_uploads",
+    metadata,
+    *_owner(),
+    Column("file_id", Uuid, primary_key=True),
+    Column("file_name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("status_detail", Text, nullable=False),
+    Column("progress", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("size_bytes", BigInteger),
+    Column("sha256", Text),
+    Column("row_count", BigInteger),
+    Column("table_count", Integer),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
 outbox = outbox_table(metadata)

@@ -25,6 +25,7 @@ async def test_down_leaves_nothing_and_up_again_the_same(stack, rows):
     assert {row.table_name for row in before[0]} == {
         "memori_data_sources",
         "memori_rules",
+        "memori_file_uploads",
         "memori_query_patterns",
         "memori_outbox",
         "memori_usage",

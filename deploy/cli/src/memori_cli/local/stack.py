@@ -58,6 +58,7 @@ class LocalStack:
         self.postgres = EmbeddedPostgres(home / "postgres", durable=durable)
         self.nats = EmbeddedNats(home / "nats", nats_authorization(self.secrets.nats), durable=durable)
         self._settings = dict(settings or {})
+        self._uploads = home / "uploads"
         ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         self._ports = ports | ({GATEWAY: port} if port else {})
         self._log_file = home / "services.log"
@@ -161,6 +162,7 @@ class LocalStack:
         schema = schema_of(name)
         own = {
             "ENVIRONMENT": "development",
+            "UPLOADS_URL": self._uploads.as_uri(),
             **_POOLS,
             **self._settings,
             "SECRET_KEY": self.secrets.secret_key,

@@ -3,6 +3,7 @@
 from gateway.api import (
     conversations,
     data_sources,
+    files,
     health,
     knowledge,
     memories,
@@ -22,6 +23,7 @@ ROUTERS = (
     conversations.router,
     messages.router,
     data_sources.router,
+    files.router,
     rules.router,
     queries.router,
     past_queries.router,

@@ -22,16 +22,17 @@ from contracts.sql_generator import (
     UpdateDataSource,
 )
 from messaging import Outbox, paging
-from persistence import Database, cursor
+from persistence import Database, Transaction, cursor
 from persistence.cursor import CursorError
 from persistence.erasures import Erasures
 from sql_generator.connections import Connections
 from sql_generator.domain.paging import tables_from
 from sql_generator.errors import conflict, erased, invalid, not_found
-from sql_generator.repository import data_sources
+from sql_generator.repository import data_sources, files
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.sources import ConnectionRejected, SourceError, SourceUnreachable
 from sql_generator.sources.fingerprint import fingerprint
+from sql_generator.uploads.store import FileStore
 
 # Introspection and the look at the login together, so that a sync ends before the gateway stops waiting for it.
 _READ_SECONDS = 45.0
@@ -40,11 +41,14 @@ _READ_SECONDS = 45.0
 class DataSourceUseCases:
     """The verbs of data sources."""
 
-    def __init__(self, database: Database, outbox: Outbox, connections: Connections, erasures: Erasures) -> None:
+    def __init__(
+        self, database: Database, outbox: Outbox, connections: Connections, erasures: Erasures, uploads: FileStore
+    ) -> None:
         self._database = database
         self._outbox = outbox
         self._connections = connections
         self._erasures = erasures
+        self._uploads = uploads
 
     async def register(self, request: RegisterDataSource, owner: Identity) -> DataSource:
         """The data source that was registered, or the one that has this id already.
@@ -101,6 +105,8 @@ class DataSourceUseCases:
         """
         stored = await self.stored(request.data_source_id, owner)
         connection = request.connection.get_secret_value() if request.connection is not None else None
+        if connection is not None and await self._is_upload(request.data_source_id, owner):
+            raise conflict("the data source is an uploaded file; upload another one")
         unreachable = await self._try(stored.source.kind, connection) if connection is not None else ""
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             updated = await data_sources.change(
@@ -162,12 +168,15 @@ class DataSourceUseCases:
         return synced
 
     async def delete(self, request: DataSourceRef, owner: Identity) -> Empty:
-        """Forget a data source, its rules and its patterns."""
+        """Forget a data source, its rules and its patterns, and the uploaded file that it was."""
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            location = await files.remove(transaction, owner, request.data_source_id)
             if not await data_sources.remove(transaction, owner, request.data_source_id):
                 raise not_found("data_source_id", "data source")
             deleted = DataSourceDeleted(data_source_id=request.data_source_id)
             await self._outbox.emit(transaction, deleted, identity=owner)
+        if location is not None:
+            await self._uploads.discard(location)
         return Empty()
 
     async def get_schema(self, request: GetSchema, owner: Identity) -> SchemaPage:
@@ -216,22 +225,34 @@ class DataSourceUseCases:
         except TimeoutError:
             raise SourceUnreachable(f"the schema could not be read in {_READ_SECONDS:g} s") from None
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            kept = await data_sources.set_synced(
-                transaction,
-                owner,
-                stored.source.data_source_id,
-                schema=schema,
-                fingerprint=(found := fingerprint(schema)),
-                status_detail=" ".join(warnings),
-                now=datetime.now(UTC),
-            )
-            if kept is None:
-                raise not_found("data_source_id", "data source")
-            synced, changed = kept
-            if changed:
-                event = DataSourceSynced(data_source_id=synced.data_source_id, fingerprint=found)
-                await self._outbox.emit(transaction, event, identity=owner)
+            data_source_id = stored.source.data_source_id
+            synced = await self.keep_schema(transaction, data_source_id, schema, owner, detail=" ".join(warnings))
         return synced, schema
+
+    async def _is_upload(self, data_source_id: UUID, owner: Identity) -> bool:
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            return await files.find(transaction, owner, data_source_id) is not None
+
+    async def keep_schema(
+        self, transaction: Transaction, data_source_id: UUID, schema: DatabaseSchema, owner: Identity, *, detail: str
+    ) -> DataSource:
+        """The data source, ready with a schema; its readers are told when it is another than before."""
+        kept = await data_sources.set_synced(
+            transaction,
+            owner,
+            data_source_id,
+            schema=schema,
+            fingerprint=(found := fingerprint(schema)),
+            status_detail=detail,
+            now=datetime.now(UTC),
+        )
+        if kept is None:
+            raise not_found("data_source_id", "data source")
+        synced, changed = kept
+        if changed:
+            event = DataSourceSynced(data_source_id=synced.data_source_id, fingerprint=found)
+            await self._outbox.emit(transaction, event, identity=owner)
+        return synced
 
     async def _try(self, kind: SourceKind, connection: str) -> str:
         """Why the source cannot be reached; empty when it can."""
