@@ -9,6 +9,7 @@ import pytest
 
 from contracts.memory_store import RecalledMemory
 from contracts.sql_generator import Column, DatabaseSchema, ForeignKey, Table
+from sql_generator.domain.likeness import Past, likeness
 from sql_generator.generation.model import Draft, Example, GenerationContext
 from sql_generator.generation.offline import OfflineModel
 
@@ -92,9 +93,10 @@ def ask(shop: DatabaseSchema) -> Ask:
             RecalledMemory(memory_id=uuid4(), content=content, memory_type="long_term", similarity_score=0.9, score=0.9)
             for content in remembered
         )
+        likenesses = likeness(question, [Past(old, sql, similarity) for old, sql, _ in examples])
         past = tuple(
-            Example(pattern_id=uuid4(), question=old, sql=sql, trust=trust, similarity=similarity)
-            for old, sql, trust in examples
+            Example(uuid4(), old, sql, trust, similarity, alike)
+            for (old, sql, trust), alike in zip(examples, likenesses, strict=True)
         )
         model = OfflineModel(today=lambda: date(2026, 6, 30))
         return model.answer(

@@ -83,6 +83,15 @@ def test_a_paraphrase_gets_the_verified_sql_and_says_so(ask):
     assert "seems to ask the same" in draft.explanation
 
 
+def test_a_verified_answer_is_reused_where_both_questions_tell_the_same_however_they_are_put(ask):
+    old, sql = "flurb of customers by country", "SELECT flurb FROM customers GROUP BY country"
+
+    assert ask("for each country, the flurb of customers", examples=[(old, sql, "verified")]).sql == sql
+    assert ask("for each country, the flurb of customers", examples=[(old, sql, "candidate")]).sql is None
+    assert ask("for each city, the flurb of customers", examples=[(old, sql, "verified")]).sql is None
+    assert ask("for each country, the glorp of customers", examples=[(old, sql, "verified")]).sql is None
+
+
 def test_a_question_too_far_from_the_past_one_is_no_paraphrase(ask):
     example = ("turnover for each of the orders", "SELECT turnover FROM orders", "verified")
 

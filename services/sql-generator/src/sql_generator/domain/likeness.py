@@ -62,7 +62,10 @@ _NUMBER_WORDS: Final = {
         ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
     )
 }
-_WORD: Final = re.compile(r"[a-z]+")
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_QUOTED: Final = re.compile(r"\"[^\"]+\"|“[^”]+”|(?<!\w)'[^']+'(?!\w)")
+_CAPITALISED: Final = re.compile(r"(?<=[^.?!\"\s])\s+([A-Z]\w*)")
+_NO_NAMES: Final = frozenset({"i", "id", "ids"})
 _SAY_NOTHING: Final = words(
     """
     a an the of in on for to by with from at and that which who whose what where when how is are was were be been do
@@ -90,6 +93,15 @@ class Past:
     question: str
     sql: str
     meaning: float
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What of a question may change its answer: `values` are numbers, and words that are quoted or capitalised."""
+
+    operations: frozenset[str]
+    names: frozenset[str]
+    values: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +147,18 @@ def likeness(question: str, pasts: Sequence[Past]) -> list[float]:
         )
         for past, one in zip(pasts, said, strict=True)
     ]
+
+
+def telling(question: str, vocabulary: frozenset[str]) -> Telling:
+    """What a question says that may change its answer; `vocabulary` are the stems of the names of its schema."""
+    asked = _asked(question, vocabulary)
+    return Telling(asked.operations, asked.names, asked.numbers | _proper(question))
+
+
+def _proper(question: str) -> frozenset[str]:
+    """Words in quotes, and those with a capital that begin no sentence."""
+    quoted = (word for text in _QUOTED.findall(question) for word in _WORD.findall(text.lower()))
+    return frozenset((*quoted, *(name.lower() for name in _CAPITALISED.findall(question)))) - _NO_NAMES
 
 
 def _weighted_mean(**terms: float) -> float:

@@ -34,17 +34,21 @@ def examples_for(question: str, candidates: Iterable[Candidate]) -> tuple[Exampl
     """
     asked = words(question)
     near = [
-        Example(candidate.pattern_id, candidate.question, candidate.sql, candidate.trust, similarity)
+        (candidate, similarity)
         for candidate in candidates
         # Without what was said before, such a question means nothing.
         if addition(candidate.question) is None and (similarity := _similarity(asked, candidate)) is not None
     ]
-    likenesses = likeness(question, [Past(example.question, example.sql, example.similarity) for example in near])
-    ranked = sorted(
-        zip(likenesses, near, strict=True), key=lambda pair: (pair[1].trust == "verified", pair[0]), reverse=True
+    likenesses = likeness(
+        question, [Past(candidate.question, candidate.sql, similarity) for candidate, similarity in near]
     )
+    examples = [
+        Example(candidate.pattern_id, candidate.question, candidate.sql, candidate.trust, similarity, alike)
+        for (candidate, similarity), alike in zip(near, likenesses, strict=True)
+    ]
+    examples.sort(key=lambda example: (example.trust == "verified", example.likeness), reverse=True)
     distinct: dict[str, Example] = {}
-    for _, example in ranked:
+    for example in examples:
         distinct.setdefault(example.sql, example)
     return tuple(distinct.values())[:MAX_EXAMPLES]
 

@@ -22,7 +22,8 @@ class RuleText:
 @dataclass(frozen=True, slots=True)
 class Example:
     """A past question with the SQL that answered it. `similarity` is the cosine of the two questions' embeddings
-    when both are known, else their word overlap; both from 0 to 1.
+    when both are known, else their word overlap; `likeness` is how like the question is to both, see
+    `domain.likeness`. All are from 0 to 1.
     """
 
     pattern_id: UUID
@@ -30,6 +31,7 @@ class Example:
     sql: str
     trust: Trust
     similarity: float
+    likeness: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

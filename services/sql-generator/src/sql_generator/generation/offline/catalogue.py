@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from contracts.sql_generator import Column, DatabaseSchema, Table
+from sql_generator.generation import words as stems
 from sql_generator.generation.offline.lexicon import DATE_TAILS, LIGHT_WORDS, NAME_WORDS, VAGUE_NOUNS
 from sql_generator.generation.offline.naming import (
     Words,
@@ -56,7 +57,10 @@ def column_type(column: Column) -> ColumnType:
 
 
 class Catalogue:
-    """What phrases may name in one schema. Looking up costs dictionary accesses; building is linear in the schema."""
+    """What phrases may name in one schema. Looking up costs dictionary accesses; building is linear in the schema.
+
+    `vocabulary` are the stems of the words of its names.
+    """
 
     def __init__(self, schema: DatabaseSchema) -> None:
         self.schema = schema
@@ -70,6 +74,8 @@ class Catalogue:
         self._known_words = {
             word for table in schema.tables for word in name_words(_bare(table.name)) if len(word) >= _SHORTEST_PREFIXED
         }
+        names = (name for table in schema.tables for name in (table.name, *(one.name for one in table.columns)))
+        self.vocabulary = frozenset(stems.words(" ".join(names)))
         self._roles = {stem(word) for table in schema.tables for word in _roles(table)}
         for table in schema.tables:
             self._index(table)

@@ -9,6 +9,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from sql_generator.domain.likeness import telling
 from sql_generator.generation.model import Example
 from sql_generator.generation.offline.catalogue import Catalogue
 from sql_generator.generation.offline.definitions import Definition
@@ -16,11 +17,13 @@ from sql_generator.generation.offline.ellipsis import spelled_out
 from sql_generator.generation.offline.linking import Item, link
 from sql_generator.generation.offline.literals import replaced, template
 from sql_generator.generation.offline.naming import Words
-from sql_generator.generation.offline.sameness import ask_the_same, without_opening, wording
+from sql_generator.generation.offline.sameness import agree_in_particulars, ask_the_same, without_opening, wording
 from sql_generator.generation.offline.tokens import tokenize
 
 PARAPHRASE_SIMILARITY = 0.7
 """Below this similarity of two questions (cosine, or shared words) one is not taken for the other in other words."""
+ALIKE = 0.65
+"""From this likeness on, a verified query whose question tells the same is taken to answer the new one."""
 
 _RELATIVE_TIME = re.compile(
     r"\b(?:today|yesterday|now|currently|recent|recently|(?:last|past|this|current|previous)\s+(?:\d+\s+)?"
@@ -74,8 +77,8 @@ class Reuse:
     def paraphrase(self, examples: Sequence[Example]) -> Reused | None:
         """The answer to a question that asks for the same in other words."""
         for example in self._usable(examples):
-            tree = self._parsed(example.sql) if example.similarity >= PARAPHRASE_SIMILARITY else None
-            if tree is not None and ask_the_same(self._items, self._linked(example.question), _names_in(tree)):
+            tree = self._parsed(example.sql)
+            if tree is not None and (self._tells_the_same(example) or self._asks_the_same(example, tree)):
                 return Reused(example, example.sql, "paraphrase")
         return None
 
@@ -83,6 +86,19 @@ class Reuse:
         """The past question that this SQL answered, however it was spelled."""
         written = self._spelling(sql)
         return next((example for example in self._usable(examples) if self._spelling(example.sql) == written), None)
+
+    def _tells_the_same(self, example: Example) -> bool:
+        if example.trust != "verified" or example.likeness < ALIKE:
+            return False
+        names = self._catalogue.vocabulary
+        if telling(self._question, names) != telling(example.question, names):
+            return False
+        return agree_in_particulars(self._items, self._linked(example.question))
+
+    def _asks_the_same(self, example: Example, tree: exp.Query) -> bool:
+        if example.similarity < PARAPHRASE_SIMILARITY:
+            return False
+        return ask_the_same(self._items, self._linked(example.question), _names_in(tree))
 
     def _spelling(self, sql: str) -> str:
         tree = self._parsed(sql)

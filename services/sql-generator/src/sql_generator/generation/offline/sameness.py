@@ -75,6 +75,14 @@ def ask_the_same(mine: Sequence[Item], theirs: Sequence[Item], used: set[str]) -
     return answered and all(any(_share(item, other) for other in my_names) for item in their_names if item.columns)
 
 
+def agree_in_particulars(mine: Sequence[Item], theirs: Sequence[Item]) -> bool:
+    """Whether two questions have the same literals, times and words that nobody explained."""
+    return all(
+        particulars(mine) == particulars(theirs)
+        for particulars in (_literals, _unknown, lambda items: {time for item in items for time in _times(item)})
+    )
+
+
 def _operations(items: Sequence[Item]) -> Counter[Operation]:
     """What is computed: aggregates and their direction, comparisons, negation, grouping, order, time."""
     found = Counter(operation for item in items for operation in (*_asked(item), *_times(item)))
