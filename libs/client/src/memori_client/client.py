@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
+from memori_client.errors import MemoriError
 from memori_client.transport import Transport
 
 _POLL_SECONDS = 0.25
@@ -171,6 +172,18 @@ class Memori:
     def ask(self, question: str, **fields: Any) -> dict[str, Any]:
         """The SQL for a question, what shaped it and, with `execute=True`, its result."""
         return self._json("POST", "/api/queries", {"query_id": str(uuid4()), "question": question, **fields})
+
+    def ask_stream(self, question: str, **fields: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        """As `ask`, telling how far it got: pairs of `"stage"` and the stage; the last is `"answer"` and the answer.
+
+        Raises:
+            MemoriError: there is no answer. Asking again with the same `query_id` does no work twice.
+        """
+        body = {"query_id": str(uuid4()), "question": question, **fields}
+        for name, data in self._transport.events("POST", "/api/queries", body):
+            if name == "problem":
+                raise MemoriError(int(data.get("status", 500)), data)
+            yield name, data
 
     def execute(self, query_id: str) -> dict[str, Any]:
         """Run the SQL of a query."""

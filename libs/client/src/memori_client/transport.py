@@ -1,9 +1,10 @@
 """Requests over HTTP that are tried again while the API is away or overloaded."""
 
 import copy
+import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,6 +83,24 @@ class Transport:
             time.sleep(_wait(retry_after, attempt))
         raise AssertionError("unreachable")
 
+    def events(self, verb: str, path: str, body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The server-sent events of an answer: their names and their data.
+
+        Raises:
+            MemoriError: the API answered with a problem instead.
+            MemoriUnavailable: it cannot be reached, or the connection broke off.
+        """
+        headers = self._headers | _encoded({"Accept": "text/event-stream"})
+        try:
+            with self._http.stream(verb, path, json=body, headers=headers) as response:
+                if not response.is_success:
+                    response.read()
+                    kind = MemoriUnavailable if response.status_code in _RETRIED else MemoriError
+                    raise kind(response.status_code, _problem(response))
+                yield from _events(response.iter_lines())
+        except httpx.TransportError as error:
+            raise MemoriUnavailable(503, {"type": "unavailable", "title": type(error).__name__}) from error
+
     def close(self) -> None:
         """Release the connections."""
         self._http.close()
@@ -90,6 +109,17 @@ class Transport:
 def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
     # httpx sends text as ASCII, and user ids need not be.
     return {name.encode(): value.encode() for name, value in headers.items()}
+
+
+def _events(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events in the lines of a stream whose data are JSON objects, each on one line."""
+    name = ""
+    for line in lines:
+        field, _, value = line.partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            yield name, json.loads(value)
 
 
 def _retry_after(response: httpx.Response) -> int | None:

@@ -316,3 +316,34 @@ def test_a_file_is_sent_as_a_form_and_waited_for(api, tmp_path):
     ids = {form.split(b'name="file_id"')[1].split(b"\r\n")[2] for form in (first[3], second[3])}
     assert len(ids) == 1
     assert [path for _, path, *_ in polls] == ["/api/files/f"] * 2
+
+
+def test_the_stages_of_a_question_come_before_its_answer(api):
+    url, answers, requests = api
+    stream = b': waiting\n\nid: 1\nevent: stage\ndata: {"stage": "source"}\n\nid: 2\nevent: answer\ndata: {"sql": "SELECT 1"}\n\n'
+    answers.append((200, stream, {"Content-Type": "text/event-stream"}))
+    with Memori(url, user_id="ada") as memori:
+        events = list(memori.ask_stream("how many?", execute=True))
+    assert events == [("stage", {"stage": "source"}), ("answer", {"sql": "SELECT 1"})]
+    _, path, headers, body = requests[0]
+    assert (path, headers["Accept"], body["execute"], len(body["query_id"])) == (
+        "/api/queries",
+        "text/event-stream",
+        True,
+        36,
+    )
+
+
+def test_a_problem_instead_of_an_answer_is_an_error_whenever_it_comes(api):
+    url, answers, _ = api
+    wrong = {"type": "unavailable", "title": "Away", "status": 503}
+    answers += [
+        (200, f"id: 1\nevent: problem\ndata: {json.dumps(wrong)}\n\n".encode(), {}),
+        (422, wrong, {}),
+        (503, wrong, {}),
+    ]
+    with Memori(url, user_id="ada") as memori:
+        for status, kind in ((503, MemoriError), (422, MemoriError), (503, MemoriUnavailable)):
+            with pytest.raises(kind, match="Away") as caught:
+                list(memori.ask_stream("how many?"))
+            assert caught.value.status == status

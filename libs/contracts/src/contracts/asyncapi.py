@@ -4,10 +4,11 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from contracts import progress
 from contracts.base import Message
 from contracts.events import EVENTS, Event
 from contracts.problems import Problem
-from contracts.topology import CALLS, DURABLES, SERVICES, answered_by
+from contracts.topology import CALLS, DURABLES, HEARS_PROGRESS, SAYS_PROGRESS, SERVICES, answered_by
 
 _REF = "#/components/schemas/{model}"
 
@@ -16,7 +17,7 @@ def document(version: str) -> dict[str, Any]:
     """The AsyncAPI document: a channel per event and per method, who sends and who receives."""
     envelopes = {name: Event[data] for name, data in EVENTS.items()}  # type: ignore[valid-type]
     methods = [method for service in SERVICES for method in answered_by(service)]
-    models: list[type[Message]] = [Problem, *envelopes.values()]
+    models: list[type[Message]] = [Problem, progress.Progress, *envelopes.values()]
     models += [model for method in methods for model in (method.request, method.reply)]
     references, definitions = models_json_schema(
         [(model, "validation") for model in dict.fromkeys(models)], ref_template=_REF
@@ -57,6 +58,14 @@ def document(version: str) -> dict[str, Any]:
             },
             "x-callers": sorted(caller for caller, called in CALLS.items() if method in called),
         }
+    channels[progress.SUBJECTS] = {
+        "address": "progress.{progress_id}",
+        "description": (progress.Progress.__doc__ or "").strip(),
+        "parameters": {"progress_id": {"description": "Minted by whoever asks, in the request"}},
+        "messages": {progress.SUBJECTS: {"payload": payload(progress.Progress)}},
+    }
+    operations["send progress"] = _operation("send", progress.SUBJECTS, SAYS_PROGRESS)
+    operations["receive progress"] = _operation("receive", progress.SUBJECTS, HEARS_PROGRESS)
     return {
         "asyncapi": "3.0.0",
         "info": {

@@ -2,8 +2,18 @@
 
 from dataclasses import dataclass
 
+from contracts import progress
 from contracts.events import EVENTS
-from contracts.topology import CALLS, DURABLES, MIGRATOR, SERVICES, STREAMS, stream_of
+from contracts.topology import (
+    CALLS,
+    DURABLES,
+    HEARS_PROGRESS,
+    MIGRATOR,
+    SAYS_PROGRESS,
+    SERVICES,
+    STREAMS,
+    stream_of,
+)
 
 SUBSCRIBER = "subscriber"
 """The user of anyone who may read events, and nothing else."""
@@ -28,11 +38,16 @@ def permissions_of(service: str) -> Permissions:
             *(data.type for data in EVENTS.values() if stream_of(data.source) == stream),
             *(f"dead_letter.{durable.name}" for durable in own),
             f"dead_letter.{service}-commands",
+            *((progress.SUBJECTS,) if service == SAYS_PROGRESS else ()),
             *(f"$JS.API.CONSUMER.INFO.{durable.stream}.{durable.name}" for durable in own),
             *(f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{durable.name}" for durable in own),
             *(f"$JS.ACK.{durable.stream}.{durable.name}.>" for durable in own),
         ),
-        subscribe=(f"rpc.{service}.>", f"_INBOX.{service}.>"),
+        subscribe=(
+            f"rpc.{service}.>",
+            f"_INBOX.{service}.>",
+            *((progress.SUBJECTS,) if service == HEARS_PROGRESS else ()),
+        ),
         answers=True,
     )
 

@@ -157,6 +157,10 @@ DURABLES = (
     *ERASURES.values(),
 )
 
+SAYS_PROGRESS = sql_generator.SERVICE
+HEARS_PROGRESS = GATEWAY
+"""Who says how far a question has got, and who listens on behalf of the client that waits (`contracts.progress`)."""
+
 CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of every type
     GATEWAY: (
         memory_store.CREATE_CONVERSATION,

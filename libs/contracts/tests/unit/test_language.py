@@ -145,3 +145,11 @@ def test_a_vector_is_bytes_here_and_base64_on_the_wire(numbers):
     received = memory_store.Recall.model_validate_json(sent.model_dump_json())
     assert received == sent
     assert list(struct.unpack(f"<{len(numbers)}f", received.embedding.embedding)) == numbers
+
+
+def test_progress_is_said_by_sql_generator_and_heard_by_the_gateway_alone():
+    for service in SERVICES:
+        permissions = permissions_of(service)
+        assert ("progress.*" in permissions.publish) == (service == "sql-generator")
+        assert ("progress.*" in permissions.subscribe) == (service == "gateway")
+    assert "progress.*" not in subscriber_permissions().subscribe

@@ -15,6 +15,7 @@ from gateway import openapi, problems
 from gateway.api import ROUTERS, files
 from gateway.api.memories import BATCH_PATH
 from gateway.attribution import PROCESS, SESSION
+from gateway.event_stream import ProgressFeed
 from gateway.identity import Authenticator
 from gateway.middleware import REQUEST_ID, BodyLimits, RequestContext
 from gateway.services import Edge, Timeouts
@@ -64,6 +65,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         rpc=RpcClient(broker),
         timeouts=Timeouts(settings),
         ping=partial(ping, broker),
+        progress=ProgressFeed(broker),
+        heartbeat_seconds=settings.event_heartbeat_seconds,
     )
     for router in ROUTERS:
         app.include_router(router)

@@ -23,6 +23,7 @@ from contracts.sql_generator import (
     UPDATE_DATA_SOURCE,
 )
 from contracts.topology import OWNERS
+from gateway.event_stream import ProgressFeed
 from gateway.identity import Authenticator
 from gateway.settings import GatewaySettings
 from messaging import RpcClient
@@ -51,6 +52,10 @@ class Services:
         """The reply, for routes that do something with it."""
         return await self._rpc.call(method, request, self._identity, timeout_seconds=self._timeouts.of(method))
 
+    async def forward(self, method: Method[RequestT, ReplyT], request: RequestT) -> bytes:
+        """The reply as its owner wrote it, for routes that send it in a form of their own."""
+        return await self._rpc.forward(method, request, self._identity, timeout_seconds=self._timeouts.of(method))
+
     async def relay(
         self,
         method: Method[RequestT, ReplyT],
@@ -60,7 +65,7 @@ class Services:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """The reply as a response, byte for byte as its owner wrote it; 204 leaves it out."""
-        body = await self._rpc.forward(method, request, self._identity, timeout_seconds=self._timeouts.of(method))
+        body = await self.forward(method, request)
         if status == 204:
             return Response(status_code=status)
         return Response(body, status, headers, JSON)
@@ -105,6 +110,8 @@ class Edge:
     rpc: RpcClient
     timeouts: Timeouts
     ping: Check
+    progress: ProgressFeed
+    heartbeat_seconds: float
 
 
 async def _authenticated(request: Request) -> Services:

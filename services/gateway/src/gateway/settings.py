@@ -27,6 +27,9 @@ class GatewaySettings(Settings):
     rpc_timeout_seconds: float = Field(default=5.0, gt=0)
     sync_timeout_seconds: float = Field(default=60.0, gt=0)
     generate_timeout_seconds: float = Field(default=90.0, gt=0)
+    event_heartbeat_seconds: float = Field(
+        default=15.0, gt=0, description="How long a stream of events may be silent before it says that it is alive"
+    )
     personal_data_timeout_seconds: float = Field(
         default=60.0, gt=0, description="For each service that erases, and for each page of an export"
     )

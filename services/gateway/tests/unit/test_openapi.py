@@ -38,7 +38,7 @@ def test_every_reference_leads_somewhere(document):
 
 def test_every_body_has_an_example_that_is_valid(document):
     bodies = [operation["requestBody"] for _, _, operation in operations(document) if "requestBody" in operation]
-    assert len(bodies) == 14
+    assert bodies
     for body in bodies:
         if "multipart/form-data" in body["content"]:
             continue

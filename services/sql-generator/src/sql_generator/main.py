@@ -29,6 +29,7 @@ from sql_generator.generation.chain import ModelChain
 from sql_generator.generation.factory import create_model
 from sql_generator.generation.model import SqlModel
 from sql_generator.observed_model import ObservedModel
+from sql_generator.progress import Reporter
 from sql_generator.settings import Provider, SqlGeneratorSettings
 from sql_generator.sources import Limits
 from sql_generator.sources.cached import ResultCache
@@ -111,6 +112,7 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         writer,
         accounts,
         recorder,
+        Reporter(broker),
     )
     rpc.register(
         broker,

@@ -19,14 +19,22 @@ MAX_QUESTION_CHARS = 1_000
 Question: TypeAlias = Annotated[Text, Field(min_length=1, max_length=MAX_QUESTION_CHARS)]
 
 
-class Generate(Message):
-    """Answer a question with SQL, under an id the caller minted."""
+class NewQuestion(Message):
+    """A question to answer with SQL, under an id the caller minted."""
 
     query_id: UUID
     question: Question
     data_source_id: UUID | None = Field(default=None, description="May be absent while the user has just one source")
     conversation_id: UUID | None = None
     execute: bool = False
+
+
+class Generate(NewQuestion):
+    """Answer a question with SQL."""
+
+    progress_id: UUID | None = Field(
+        default=None, description="Where to say how far it has got; see contracts.progress"
+    )
 
 
 class UsedMemory(Message):

@@ -2,21 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
+from starlette.requests import Request
 from starlette.responses import Response
 
 from contracts import sql_generator
 from contracts.methods import ProblemError
 from contracts.problems import problem
-from contracts.sql_generator import Answer, Generate, QueryRef, QueryResult
+from contracts.sql_generator import Answer, Generate, NewQuestion, QueryRef, QueryResult
 from gateway.bodies import STRICT, json_body
 from gateway.downloads import arrow_of, csv_of
+from gateway.event_stream import MEDIA_TYPE, open_stream, wants_events
 from gateway.problems import MAY_CONFLICT, MAY_EXCEED
-from gateway.services import Authenticated
+from gateway.services import Authenticated, Edge
 
 FileFormat: TypeAlias = Literal["csv", "arrow"]
 
@@ -28,7 +30,7 @@ _FILES: Final[dict[FileFormat, tuple[str, str, Callable[[QueryResult], bytes]]]]
 router = APIRouter(prefix="/api/queries", tags=["queries"])
 
 
-class Ask(Generate):
+class Ask(NewQuestion):
     """A question to answer with SQL."""
 
     model_config = STRICT | ConfigDict(
@@ -46,14 +48,38 @@ class Ask(Generate):
     query_id: UUID = Field(default_factory=uuid4, description="Send your own to make a retry harmless")
 
 
-@router.post("", response_model=Answer, responses=MAY_CONFLICT | MAY_EXCEED)
-async def ask(services: Authenticated, body: Annotated[Ask, json_body(Ask)]) -> Response:
+_AS_EVENTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The answer; as server-sent events when `Accept` names them",
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {"type": "string"},
+                "example": 'id: 1\nevent: stage\ndata: {"stage":"source"}\n\nid: 2\nevent: answer\ndata: {…}\n\n',
+            }
+        },
+    }
+}
+
+
+@router.post("", response_model=Answer, responses=_AS_EVENTS | MAY_CONFLICT | MAY_EXCEED)
+async def ask(services: Authenticated, request: Request, body: Annotated[Ask, json_body(Ask)]) -> Response:
     """Write SQL for a question, with the memories, rules and past queries that matter; run it if `execute` says so.
 
     `status` says what came of it: a question nobody can answer is `abstained`, a statement that may not run is
     `refused`, both with the `reason`.
+
+    With `Accept: text/event-stream` the stages come as events named `stage` (`{"stage": "source"}`, then `context`,
+    `drafting`, `checking`, `executing`, and `repairing` with the number of the repair), and the last event is `answer`
+    with this document, or `problem`. Comments keep a silent stream alive. A client that leaves, and asks again with the
+    same `query_id`, gets the answer it would have got.
     """
-    return await services.relay(sql_generator.GENERATE, body)
+    asked = Generate.model_construct(**dict(body), progress_id=None)
+    if not wants_events(request.headers.get("accept", "")):
+        return await services.relay(sql_generator.GENERATE, asked)
+    asked = asked.model_copy(update={"progress_id": (progress_id := uuid4())})
+    edge: Edge = request.app.state.edge
+    reply = services.forward(sql_generator.GENERATE, asked)
+    return await open_stream(request, reply, edge.progress, progress_id, edge.heartbeat_seconds)
 
 
 @router.post("/{query_id}/execute", response_model=Answer)

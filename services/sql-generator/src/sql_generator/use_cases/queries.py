@@ -27,6 +27,7 @@ from sql_generator.domain.charts import chart_for
 from sql_generator.errors import conflict, not_found, unavailable
 from sql_generator.generation.model import GenerationContext, ModelUnavailable, RuleText
 from sql_generator.generation.quoting import cut
+from sql_generator.progress import Reporter, report
 from sql_generator.repository import patterns
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.repository.patterns import Pattern, StoredQuery
@@ -57,6 +58,7 @@ class QueryUseCases:
         writer: Writer,
         accounts: Accounts,
         recorder: Recorder | None,
+        reporter: Reporter,
     ) -> None:
         self._database = database
         self._sources = sources
@@ -65,16 +67,23 @@ class QueryUseCases:
         self._writer = writer
         self._accounts = accounts
         self._recorder = recorder
+        self._reporter = reporter
 
     async def generate(self, request: Generate, owner: Identity) -> Answer:
         """SQL for a question, run when that was asked for. The same query id again gets the answer it got."""
+        with self._reporter.following(request.progress_id):
+            return await self._generate(request, owner)
+
+    async def _generate(self, request: Generate, owner: Identity) -> Answer:
         began, deadline = datetime.now(UTC), asyncio.get_running_loop().time() + _SECONDS
         if (earlier := await self._earlier(request, owner)) is not None:
             return earlier
         stored = await self._source(request.data_source_id, owner)
+        await report("source")
         schema = await stored.schema() or await self._first_schema(stored, owner)
         if request.conversation_id is not None:
             await self._gatherer.require_conversation(request.conversation_id, owner)
+        await report("context")
         gathered = await self._gatherer.gather(
             request.question, stored.source.data_source_id, owner, asked_in=request.conversation_id
         )

@@ -19,6 +19,7 @@ from sql_generator.generation.model import (
     ModelUnavailable,
     SqlModel,
 )
+from sql_generator.progress import report
 from sql_generator.sources import (
     Limits,
     Source,
@@ -92,6 +93,7 @@ class Writer:
         attempts: list[Attempt] = []
         written = Written("failed")
         for repairs in range(MAX_REPAIRS + 1):
+            await (report("repairing", repair=repairs) if repairs else report("drafting"))
             try:
                 draft = await _draft(model, replace(context, attempts=tuple(attempts)), drafted_by)
             except ModelAnswerInvalid as error:
@@ -117,6 +119,7 @@ class Writer:
         """What a draft comes to, whoever wrote it, and what is to be repaired, if that may help."""
         if draft.sql is None:
             return _declined(draft, context.question), None
+        await report("checking")
         relations = frozenset(table.name for table in context.schema.tables)
         judgement = await judge(draft.sql, context.schema.dialect, relations)
         if judgement.verdict.allowed and not is_query(judgement.verdict.sql):
@@ -165,6 +168,7 @@ class Writer:
         """Run a statement that the guard rendered, within the limits and by the deadline."""
         if source is None:
             return Run(error="the data source cannot be reached")
+        await report("executing")
         try:
             result = await source.execute(sql, _until(deadline, self._limits))
         except StatementFailed as error:
