@@ -183,13 +183,33 @@ class KnownUse(Message):
     usage_count: int
 
 
+class KnownSynonym(Message):
+    """A word of the question that means a table or column of another name."""
+
+    word: str
+    entity: str
+    share: float = Field(description="Of the earlier questions with the word, how many used it")
+
+
+class KnownMeaning(Message):
+    """What the user said that a term of the question means."""
+
+    term: str
+    predicate: str
+    meaning: str
+
+
 class QuestionContext(Message):
-    """The tables and columns a question names, how they join, and how their columns are usually used."""
+    """The tables and columns a question means, how they join, how their columns are usually used, and what its words
+    mean. Where tables join in several ways, the joins are all of them.
+    """
 
     tables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     joins: tuple[KnownJoin, ...] = ()
     uses: tuple[KnownUse, ...] = ()
+    synonyms: tuple[KnownSynonym, ...] = ()
+    meanings: tuple[KnownMeaning, ...] = ()
 
 
 LIST_ENTITIES = Method(SERVICE, "list_entities", ListEntities, Entities)

@@ -23,6 +23,7 @@ from contracts.events import (
     MemoryUpdated,
     MessageAdded,
     QueryExecuted,
+    QueryRated,
     UserErased,
 )
 from contracts.health import health_of
@@ -115,7 +116,7 @@ STREAMS = (
 
 EMBED_MEMORIES = Durable(embedding_worker.SERVICE, "memories", (MemoryCreated, MemoryUpdated), batch=100)
 EXTRACT_SCHEMAS = Durable(entity_extractor.SERVICE, "schemas", (DataSourceSynced, DataSourceDeleted))
-LEARN_QUERIES = Durable(entity_extractor.SERVICE, "queries", (QueryExecuted,), batch=10)
+LEARN_QUERIES = Durable(entity_extractor.SERVICE, "queries", (QueryExecuted, QueryRated), batch=10)
 READ_TURNS = Durable(
     entity_extractor.SERVICE,
     "turns",

@@ -8,7 +8,7 @@ from typing import Any
 from faststream.nats import NatsBroker
 
 from contracts.entity_extractor import SERVICE
-from contracts.events import DataSourceDeleted, Event
+from contracts.events import DataSourceDeleted, Event, QueryRated
 from contracts.topology import ERASURES, EXTRACT_SCHEMAS, LEARN_QUERIES, READ_TURNS
 from entity_extractor.use_cases.learning import LearningUseCases
 from entity_extractor.use_cases.schemas import SchemaUseCases
@@ -30,8 +30,15 @@ def schemas(broker: NatsBroker, use_cases: SchemaUseCases, guard: Guard) -> Cons
 
 
 def queries(broker: NatsBroker, use_cases: LearningUseCases, guard: Guard) -> Consumer:
-    """Learns from queries that ran."""
-    return Consumer(broker, LEARN_QUERIES, guard(each(use_cases.executed)))
+    """Learns from queries that ran, and from what people say of them."""
+
+    async def handle(event: Event[Any]) -> None:
+        if isinstance(event.data, QueryRated):
+            await use_cases.rated(event)
+        else:
+            await use_cases.executed(event)
+
+    return Consumer(broker, LEARN_QUERIES, guard(each(handle)))
 
 
 def turns(broker: NatsBroker, use_cases: TurnUseCases, guard: Guard) -> Consumer:

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 from contracts.entity_extractor import SERVICE
 from entity_extractor import consumers, rpc
 from entity_extractor.settings import EntityExtractorSettings
 from entity_extractor.tables import outbox as outbox_table
+from entity_extractor.use_cases.context import ContextUseCases
 from entity_extractor.use_cases.editing import EditingUseCases
 from entity_extractor.use_cases.facts import FactUseCases
 from entity_extractor.use_cases.learning import LearningUseCases
@@ -58,7 +60,15 @@ async def running(settings: EntityExtractorSettings) -> AsyncIterator[Mapping[st
     learning = LearningUseCases(database, outbox, client, schemas, erasures)
     facts = FactUseCases(database, outbox)
     reading = TurnUseCases(database, client, settings.fact_reader(), facts, mentions, erasures)
-    rpc.register(broker, ReadingUseCases(database), EditingUseCases(database, outbox), facts, personal)
+    half_life = timedelta(days=settings.memori_relation_half_life_days)
+    rpc.register(
+        broker,
+        ReadingUseCases(database, half_life=half_life),
+        ContextUseCases(database, half_life=half_life),
+        EditingUseCases(database, outbox),
+        facts,
+        personal,
+    )
     serve_refused_commands(broker, SERVICE, worker, outbox)
     guard = partial(unless_erased, erasures=erasures, database=database)
     synced = consumers.schemas(broker, schemas, guard)

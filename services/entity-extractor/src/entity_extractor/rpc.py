@@ -13,6 +13,7 @@ from contracts.entity_extractor import (
     MERGE_ENTITIES,
     SERVICE,
 )
+from entity_extractor.use_cases.context import ContextUseCases
 from entity_extractor.use_cases.editing import EditingUseCases
 from entity_extractor.use_cases.facts import FactUseCases
 from entity_extractor.use_cases.reading import ReadingUseCases
@@ -22,6 +23,7 @@ from messaging import PersonalData, serve
 def register(
     broker: NatsBroker,
     reading: ReadingUseCases,
+    context: ContextUseCases,
     editing: EditingUseCases,
     facts: FactUseCases,
     personal: PersonalData,
@@ -34,5 +36,5 @@ def register(
     serve(broker, MERGE_ENTITIES, editing.merge)
     serve(broker, DELETE_ENTITY, editing.delete)
     serve(broker, LIST_FACTS, facts.list_facts)
-    serve(broker, CONTEXT, reading.context)
+    serve(broker, CONTEXT, context.context)
     personal.serve(broker, SERVICE)

@@ -13,11 +13,12 @@ _NO_KEY = SecretStr("none")
 
 
 class EntityExtractorSettings(DatabaseSettings):
-    """What every service with tables needs, and who reads what users say."""
+    """What every service with tables needs, who reads what users say, and how fast relations fade that nobody uses."""
 
     memori_fact_reader: Literal["rules", "anthropic", "openai"] = "rules"
     memori_fact_model: str | None = None
     memori_fact_timeout_seconds: float = Field(default=30.0, gt=0, le=300)
+    memori_relation_half_life_days: float = Field(default=90.0, gt=0, le=36_500)
     anthropic_api_key: SecretStr | None = None
     anthropic_base_url: str | None = None
     openai_api_key: SecretStr | None = None

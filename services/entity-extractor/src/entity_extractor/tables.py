@@ -29,6 +29,11 @@ learned_queries = Table(
     *_owner(),
     Column("query_id", Uuid, primary_key=True),
     Column("data_source_id", Uuid, nullable=False),
+    Column("words", ARRAY(Text), nullable=False),
+    Column("entity_ids", ARRAY(Uuid), nullable=False),
+    Column("trust", Text),
+    Column("rated_at", DateTime(timezone=True)),
+    Column("is_learned", Boolean, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
 )
 
@@ -62,7 +67,6 @@ relationships = Table(
     Column("target_name", Text, nullable=False),
     Column("relationship_type", Text, nullable=False),
     Column("context", Text, nullable=False),
-    Column("strength", Double, nullable=False),
     Column("metadata", JSONB, nullable=False),
     Column("usage_count", BigInteger, nullable=False),
     Column("last_used_at", DateTime(timezone=True)),

@@ -66,9 +66,9 @@ class Sources:
     def change(self, source_id, tables):
         self.schemas[source_id] = (self.schemas[source_id][0], tables)
 
-    def query(self, source_id, sql):
+    def query(self, source_id, sql, question="?"):
         query_id = uuid4()
-        self.queries[query_id] = (source_id, sql)
+        self.queries[query_id] = (source_id, sql, question)
         return query_id
 
     def _tables(self, source_id, identity):
@@ -106,13 +106,13 @@ class Sources:
         )
 
     async def record(self, request, identity):
-        source_id, sql = self.queries.get(request.query_id, (None, ""))
+        source_id, sql, question = self.queries.get(request.query_id, (None, "", "?"))
         self._tables(source_id, identity)
         return QueryRecord(
             query_id=request.query_id,
             data_source_id=source_id,
             dialect="postgres",
-            question="?",
+            question=question,
             sql=sql,
             status="executed",
         )

@@ -18,7 +18,7 @@ from contracts.entity_extractor import (
     ListEntities,
     ListRelationships,
 )
-from contracts.events import DataSourceDeleted, DataSourceSynced, QueryExecuted, event
+from contracts.events import DataSourceDeleted, DataSourceSynced, QueryExecuted, QueryRated, event
 from contracts.identity import Identity
 from contracts.methods import ProblemError
 from contracts.sql_generator import (
@@ -416,6 +416,74 @@ async def test_a_question_gets_its_tables_their_join_path_and_their_usual_column
         ("orders.status", "filters_by", 2),
     }
     assert await ask("What is the weather?") == await ask("???") == await ask("customers", EVE)
+
+
+async def test_a_question_means_what_its_words_meant_before_and_what_its_user_defined(
+    stack, shop, talk, service, client, settled
+):
+    source = shop.add(SHOP)
+    wrong = shop.query(source, "select 1 from refunds", "purchases at risk")
+    queries = [
+        shop.query(source, "select count(*) from orders where status = 'paid'", "How many purchases were paid?"),
+        shop.query(source, "select sum(amount) from orders", "the value of all purchases"),
+        shop.query(source, "select title from products", "our articles"),
+        shop.query(source, "select category from products", "all articles by kind"),
+        wrong,
+    ]
+    await publish(stack, synced(source), *(executed(query, source) for query in queries))
+    rating = QueryRated(query_id=wrong, data_source_id=source, score=1, trust="deprecated", superseded_by=None)
+    await publish(stack, rating, rating)
+    said = talk.say("Turnover means the amount of all orders.")
+    await publish(stack, said.data)
+    await settled()
+
+    async def ask(question):
+        return await client.call(CONTEXT, ContextOf(question=question, data_source_id=source), ADA)
+
+    context = await ask("Which purchases hold the article?")
+    assert {(each.word, each.entity, each.share) for each in context.synonyms} == {
+        ("purchases", "orders", 1.0),
+        ("article", "products", 1.0),
+    }
+    assert {"orders", "products", "order_items"} <= set(context.tables)
+    assert {join.condition for join in context.joins} == KEYS - {"customers.id = orders.customer_id"}
+
+    context = await ask("turnover by citty of the custmer")
+    assert [(each.term, each.predicate, each.meaning) for each in context.meanings] == [
+        ("turnover", "means", "the amount of all orders")
+    ]
+    assert {"orders", "customers"} == set(context.tables)
+    assert {"orders.amount"} <= set(context.columns)
+
+    alike = await ask("How many purchases were paid last week?")
+    assert "orders.status" in alike.columns
+    assert (await ask("things at risk")).tables == ()
+
+
+async def test_relationships_that_nothing_uses_fade_and_keep_their_order_from_page_to_page(
+    stack, shop, service, client, settled, as_admin
+):
+    source = shop.add(SHOP)
+    queries = [shop.query(source, "select 1 from orders where status = 'x'") for _ in range(2)]
+    queries += [shop.query(source, "select sum(amount) from orders")]
+    await publish(stack, synced(source), *(executed(query, source) for query in queries))
+    await settled()
+    engine = create_async_engine(stack.admin_url.replace("postgresql:", "postgresql+asyncpg:"))
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "update entity_extractor.memori_relationships set last_used_at = last_used_at - interval '180 days'"
+                " where relationship_type = 'filters_by'"
+            )
+        )
+    await engine.dispose()
+    found = await all_relationships(client, source)
+    learned = {r.relationship_type: r.strength for r in found if r.usage_count}
+    assert learned["aggregates"] == 0.5
+    # Two uses, two half-lives ago: as half a use.
+    assert learned["filters_by"] == pytest.approx(0.2929, abs=0.0002)
+    assert [r.strength for r in found] == sorted((r.strength for r in found), reverse=True)
+    assert {r.strength for r in found if not r.usage_count} == {1.0}
 
 
 async def test_no_user_sees_anothers_graph_and_no_session_without_a_user_sees_any(

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from contracts.identity import Identity
 from contracts.sql_generator import Column, DataSource, ForeignKey, Table
-from entity_extractor.domain.graph import ColumnRef, Edge, Join, Node, SourceKey, importance, strength
+from entity_extractor.domain.graph import Aging, ColumnRef, Edge, Join, Node, SourceKey, importance
 from entity_extractor.domain.meaning import meant
 from entity_extractor.domain.schema_graph import declared_graph
 
@@ -22,6 +22,8 @@ SOURCE = DataSource(
     created_at=datetime.now(UTC),
     updated_at=datetime.now(UTC),
 )
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def table(name, *columns, keys=()):
@@ -52,8 +54,10 @@ def test_reserved_words_and_capitals_are_quoted_in_conditions():
 
 @given(st.integers(1, 60))
 def test_strength_and_importance_grow_with_use_and_stay_within_one(count):
-    assert 0 < strength(count) <= 1
-    assert strength(count) >= strength(count - 1)
+    aging = Aging(NOON, timedelta(days=90))
+    assert 0 < aging.strength(count, NOON) <= 1
+    assert aging.strength(count, NOON) >= aging.strength(count - 1, NOON)
+    assert aging.strength(count, NOON - timedelta(days=30)) <= aging.strength(count, NOON)
     assert 0.5 <= importance(count - 1) < importance(count) < 1
 
 
@@ -81,7 +85,7 @@ def test_a_composite_key_is_one_join():
         if item.relationship_type == "joins_with"
     ]
     assert join.context == "lines.order_id = orders.id and lines.version = orders.version"
-    assert join.strength == 1.0
+    assert join.strength(Aging(NOON, timedelta(days=90))) == 1.0
     assert join.metadata == {
         "origin": "foreign_key",
         "table": "lines",
@@ -133,3 +137,12 @@ def test_a_shared_column_name_stays_open_between_a_few_and_says_nothing_among_ma
     found = meant(named("customers.region", "orders.region", *(f"t{n}.note" for n in range(6))))
     assert found.tables == ()
     assert found.columns == ("customers.region", "orders.region")
+
+
+def test_half_a_life_without_use_halves_the_uses_and_what_lies_ahead_counts_as_now():
+    aging = Aging(NOON, timedelta(days=90))
+    assert aging.strength(2, NOON) == 0.75
+    assert aging.strength(2, NOON - timedelta(days=90)) == 0.5
+    assert aging.strength(4, NOON - timedelta(days=180)) == 0.5
+    assert aging.strength(2, NOON + timedelta(days=90)) == 0.75
+    assert aging.strength(1, NOON - timedelta(days=9_000)) == 0

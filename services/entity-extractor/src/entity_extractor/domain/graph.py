@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -157,15 +157,26 @@ class Relationship:
         """Whether the schema itself says so."""
         return self.relationship_type == "has_column" or self.metadata.get("origin") == FOREIGN_KEY
 
-    @property
-    def strength(self) -> float:
-        """1 for what the schema declares; else it grows with use, see `strength`."""
-        return 1.0 if self.is_declared else strength(self.usage_count)
+    def strength(self, aging: "Aging") -> float:
+        """How sure it is: 1 of what the schema declares; else see `Aging.strength`."""
+        if self.is_declared:
+            return 1.0
+        return aging.strength(self.usage_count, self.last_used_at) if self.last_used_at else 0.0
 
 
-def strength(uses: int) -> float:
-    """How sure a learned relationship is, from 0 to 1: each use halves the doubt (1 - 0.5^n)."""
-    return 1.0 - math.pow(0.5, uses)
+@dataclass(frozen=True, slots=True)
+class Aging:
+    """How relationships that nothing uses lose their strength, and the time at which they are looked at."""
+
+    at: datetime
+    half_life: timedelta
+
+    def strength(self, uses: int, last_used_at: datetime) -> float:
+        """How sure a learned relationship is, from 0 to 1, to four decimals: each use halves the doubt (1 - 0.5^n), and
+        n halves with each half-life in which nothing uses it.
+        """
+        unused = max((self.at - last_used_at) / self.half_life, 0.0)
+        return round(1.0 - math.pow(0.5, uses * math.pow(0.5, unused)), 4)
 
 
 def importance(mentions: int) -> float:

@@ -26,6 +26,14 @@ def question_words(text: str) -> frozenset[str]:
     return frozenset(_stems(text))
 
 
+def words_by_stem(text: str) -> dict[str, str]:
+    """The stems of a question's words, each with the first of them."""
+    found: dict[str, str] = {}
+    for word in _WORD.findall(_CAMEL_HUMP.sub(" ", text)):
+        found.setdefault(_stem(word.casefold()), word)
+    return found
+
+
 def name_words(name: str) -> tuple[str, ...]:
     """The stems that must all occur in a question that means the thing of this name, sorted; none for a name of
     symbols only.

@@ -8,11 +8,16 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    DateTime,
     Double,
+    Numeric,
     Row,
+    Select,
     Uuid,
     and_,
     any_,
+    case,
+    cast,
     delete,
     func,
     literal,
@@ -26,16 +31,23 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts import entity_extractor as contract
 from contracts.identity import Identity
-from entity_extractor.domain.graph import Relationship, SourceKey
+from entity_extractor.domain.graph import FOREIGN_KEY, Aging, Relationship, SourceKey
 from entity_extractor.repository import owned
 from entity_extractor.tables import relationships
 from persistence import Transaction
 
 USES: tuple[contract.RelationshipType, ...] = ("filters_by", "aggregates", "groups_by")
-_KEPT = ("metadata", "strength", "usage_count", "last_used_at")
+_KEPT = ("metadata", "usage_count", "last_used_at")
 _MAX_EDGES = 5_000
-_ORDER = (relationships.c.strength, relationships.c.usage_count, relationships.c.relationship_id)
-_STRONGEST_FIRST = tuple(column.desc() for column in _ORDER)
+_IS_DECLARED = or_(
+    relationships.c.relationship_type == "has_column", relationships.c.metadata["origin"].astext == FOREIGN_KEY
+)
+# Learned ones without regard to their age: which of very many are read at all.
+_MOST_USED_FIRST = (
+    _IS_DECLARED.desc(),
+    relationships.c.usage_count.desc(),
+    relationships.c.relationship_id.desc(),
+)
 
 
 async def declared(transaction: Transaction, key: SourceKey) -> list[Relationship]:
@@ -70,7 +82,6 @@ async def save(transaction: Transaction, key: SourceKey, changed: Iterable[Relat
             "target_name": item.target_name,
             "relationship_type": item.relationship_type,
             "context": item.context,
-            "strength": item.strength,
             "metadata": item.metadata,
             "usage_count": item.usage_count,
             "last_used_at": item.last_used_at,
@@ -111,26 +122,26 @@ async def restore(
 
 
 async def of_question(transaction: Transaction, key: SourceKey, table_ids: Collection[UUID]) -> list[Relationship]:
-    """All joins of a source, and the uses of the columns of these tables; the strongest and most used first."""
+    """All joins of a source, and the uses of the columns of these tables; the most used first."""
     joins = relationships.c.relationship_type == "joins_with"
     uses = and_(relationships.c.relationship_type.in_(USES), relationships.c.source_entity_id.in_(table_ids))
     statement = (
         select(relationships)
         .where(_of_source(key), relationships.c.retired_at.is_(None), or_(joins, uses))
-        .order_by(*_STRONGEST_FIRST)
+        .order_by(*_MOST_USED_FIRST)
         .limit(_MAX_EDGES)
     )
     return [_relationship(row) for row in await transaction.execute(statement)]
 
 
 async def neighbours(transaction: Transaction, owner: Identity, ids: Collection[UUID]) -> list[UUID]:
-    """The other ends of the relationships in service of these entities, the strongest related first."""
+    """The other ends of the relationships in service of these entities, the most used first."""
     if not ids:
         return []
     statement = (
         select(relationships.c.source_entity_id, relationships.c.target_entity_id)
         .where(owned(relationships, owner), relationships.c.retired_at.is_(None), _touches(ids))
-        .order_by(*_STRONGEST_FIRST)
+        .order_by(*_MOST_USED_FIRST)
         .limit(_MAX_EDGES)
     )
     rows = (await transaction.execute(statement)).all()
@@ -138,18 +149,18 @@ async def neighbours(transaction: Transaction, owner: Identity, ids: Collection[
 
 
 async def among(
-    transaction: Transaction, owner: Identity, ids: Collection[UUID], *, limit: int
+    transaction: Transaction, owner: Identity, ids: Collection[UUID], aging: Aging, *, limit: int
 ) -> list[contract.Relationship]:
-    """The relationships in service between these entities, the strongest first."""
+    """The relationships in service between these entities, the most used first."""
     statement = (
-        select(relationships)
+        _shown_columns(aging)
         .where(
             owned(relationships, owner),
             relationships.c.retired_at.is_(None),
             _among(relationships.c.source_entity_id, ids),
             _among(relationships.c.target_entity_id, ids),
         )
-        .order_by(*_STRONGEST_FIRST)
+        .order_by(*_MOST_USED_FIRST)
         .limit(limit)
     )
     return [_shown(row) for row in await transaction.execute(statement)]
@@ -159,6 +170,7 @@ async def page(
     transaction: Transaction,
     owner: Identity,
     request: contract.ListRelationships,
+    aging: Aging,
     after: tuple[float, int, UUID] | None,
 ) -> list[contract.Relationship]:
     """Relationships in service after a position (strength, uses, id), the strongest first; one more than asked for."""
@@ -172,13 +184,29 @@ async def page(
     if request.name is not None:
         ends = (relationships.c.source_name, relationships.c.target_name)
         conditions.append(or_(*(end.icontains(request.name, autoescape=True) for end in ends)))
+    order = (_strength(aging), relationships.c.usage_count, relationships.c.relationship_id)
     if after is not None:
         strength, uses, relationship_id = after
         position = tuple_(literal(strength, Double), literal(uses, BigInteger), relationship_id)
-        conditions.append(tuple_(*_ORDER) < position)
-    statement = select(relationships).where(*conditions).order_by(*_STRONGEST_FIRST).limit(request.limit + 1)
-    rows = await transaction.execute(statement)
-    return [_shown(row) for row in rows]
+        conditions.append(tuple_(*order) < position)
+    strongest_first = (column.desc() for column in order)
+    statement = _shown_columns(aging).where(*conditions).order_by(*strongest_first).limit(request.limit + 1)
+    return [_shown(row) for row in await transaction.execute(statement)]
+
+
+def _strength(aging: Aging) -> ColumnElement[float]:
+    """What `Aging.strength` says, in SQL."""
+    unused = func.extract("epoch", literal(aging.at, DateTime(timezone=True)) - relationships.c.last_used_at)
+    uses = relationships.c.usage_count * func.power(
+        literal(0.5, Double), func.greatest(unused, 0) / aging.half_life.total_seconds()
+    )
+    doubt = func.power(literal(0.5, Double), cast(uses, Double))
+    learned = cast(func.round(cast(1 - doubt, Numeric), 4), Double)
+    return case((_IS_DECLARED, literal(1.0, Double)), else_=func.coalesce(learned, literal(0.0, Double)))
+
+
+def _shown_columns(aging: Aging) -> Select[Any]:
+    return select(*relationships.c, _strength(aging).label("strength"))
 
 
 def _shown(row: Row[Any]) -> contract.Relationship:

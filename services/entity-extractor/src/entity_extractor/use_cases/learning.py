@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from contracts.events import Event, QueryExecuted, RelationshipCreated
+from contracts.events import Event, QueryExecuted, QueryRated, RelationshipCreated
 from contracts.identity import Identity
 from contracts.methods import ProblemError
 from contracts.sql_generator import GET_QUERY, QueryRecord, QueryRef
 from entity_extractor.domain.graph import MAX_CONTEXT_CHARS, QUERY, Edge, Relationship, SourceKey
 from entity_extractor.domain.schema_graph import column_node, join_edge, relationship_of, table_node
+from entity_extractor.domain.synonyms import Asked
+from entity_extractor.domain.words import question_words
 from entity_extractor.extraction import SqlFacts, UnreadableSql, extract
 from entity_extractor.repository import entities, relationships, sources
 from entity_extractor.use_cases.schemas import SchemaUseCases
@@ -61,8 +63,19 @@ class LearningUseCases:
             stale = facts.unknown and source.fingerprint is not None
             if stale and await self._schemas.take_in(transaction, key, unless=source.fingerprint):
                 facts = _facts(record, record.sql, await entities.columns_of(transaction, key))
+            await sources.describe(transaction, key, record.query_id, _asked(key, record.question, facts))
             await self._count_mentions(transaction, key, facts)
             await self._count_uses(transaction, key, facts, event.time)
+
+    async def rated(self, event: Event[QueryRated]) -> None:
+        """A person rated a query: words of a question that was answered wrongly mean nothing."""
+        owner = Identity(event.tenantid, event.userid)
+        key = SourceKey(owner, event.data.data_source_id)
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await self._erasures.hold(transaction, owner, event.time):
+                return
+            if not (await sources.lock(transaction, key)).is_deleted:
+                await sources.rate(transaction, key, event.data.query_id, event.data.trust, event.time)
 
     async def _record(self, event: Event[QueryExecuted], owner: Identity) -> QueryRecord | None:
         """The query, or None when it is gone by now."""
@@ -100,6 +113,13 @@ def _facts(record: QueryRecord, sql: str, columns_of: Mapping[str, Sequence[str]
         # It ran, so nothing is wrong with it: the database reads more than we do.
         _log.warning("query_not_read", query_id=str(record.query_id), reason=str(error))
         return SqlFacts()
+
+
+def _asked(key: SourceKey, question: str, facts: SqlFacts) -> Asked:
+    """The question's words, and the tables and columns it was about: those that only join others are not."""
+    joining = {column for join in facts.joins for pair in join.pairs for column in pair}
+    nodes = [*map(table_node, facts.tables), *map(column_node, facts.columns - joining)]
+    return Asked(question_words(question), frozenset(key.entity_id(node) for node in nodes))
 
 
 def _used_edges(facts: SqlFacts) -> Iterable[Edge]:

@@ -22,7 +22,7 @@ _EXPORTED = (
     Export("entities", entities, leave_out={"words"}),
     Export("relationships", relationships),
     Export("graph_sources", sources),
-    Export("learned_queries", learned_queries),
+    Export("learned_queries", learned_queries, leave_out={"words"}),
     Export("facts", facts, leave_out={"slot_id"}),
     Export("fact_mentions", fact_mentions),
     Export("forgotten_facts", forgotten_facts),

@@ -1,38 +1,26 @@
-"""Reading the graph: its entities, its relationships, and what bears on a question."""
+"""Reading the graph: its entities and relationships."""
 
-from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from contracts.entity_extractor import (
-    ContextOf,
     Entities,
     EntityDetail,
     EntityRef,
     GetGraph,
     Graph,
-    KnownJoin,
-    KnownUse,
     ListEntities,
     ListRelationships,
-    QuestionContext,
     Relationships,
 )
 from contracts.identity import Identity
-from entity_extractor.domain.graph import Relationship, SourceKey
-from entity_extractor.domain.meaning import meant
-from entity_extractor.domain.paths import JoinEdge, JoinGraph
-from entity_extractor.domain.schema_graph import table_node
-from entity_extractor.domain.words import question_words
+from entity_extractor.domain.graph import Aging
 from entity_extractor.errors import not_found
 from entity_extractor.repository import entities, relationships
 from entity_extractor.use_cases.cursors import position
 from messaging import paging
 from persistence import Database, cursor
 
-MAX_TABLES = 20
-MAX_COLUMNS = 50
-MAX_JOINS = 50
-MAX_USES = 50
 MAX_RELATED = 50
 MAX_PAGE = 200
 MAX_GRAPH_EDGES = 1_000
@@ -41,8 +29,12 @@ MAX_GRAPH_EDGES = 1_000
 class ReadingUseCases:
     """Answers from the graph of one user."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, half_life: timedelta) -> None:
         self._database = database
+        self._half_life = half_life
+
+    def _aging(self, at: datetime | None = None) -> Aging:
+        return Aging(at or datetime.now(UTC), self._half_life)
 
     async def list_entities(self, request: ListEntities, owner: Identity) -> Entities:
         """A page of entities in service, the most mentioned first.
@@ -70,7 +62,7 @@ class ReadingUseCases:
             if entity is None:
                 raise not_found("entity_id")
             around = ListRelationships(entity_id=request.entity_id, limit=MAX_RELATED)
-            found = await relationships.page(transaction, owner, around, None)
+            found = await relationships.page(transaction, owner, around, self._aging(), None)
         return EntityDetail(entity=entity, relationships=paging.fitting(found[:MAX_RELATED]))
 
     async def graph(self, request: GetGraph, owner: Identity) -> Graph:
@@ -93,7 +85,9 @@ class ReadingUseCases:
                 edge = edge[: request.limit - len(reached)]
                 reached |= dict.fromkeys(edge)
             nodes = await entities.shown(transaction, owner, list(reached))
-            edges = await relationships.among(transaction, owner, list(reached), limit=MAX_GRAPH_EDGES + 1)
+            edges = await relationships.among(
+                transaction, owner, list(reached), self._aging(), limit=MAX_GRAPH_EDGES + 1
+            )
         shown = paging.fitting(nodes)
         reserved = sum(len(node.model_dump_json().encode()) + 1 for node in shown)
         ids = {node.entity_id for node in shown}
@@ -108,57 +102,15 @@ class ReadingUseCases:
         Raises:
             ProblemError: `invalid`, the cursor is not ours.
         """
-        after = position(request.cursor, float, int, UUID)
+        # Every page shows the strengths at the time of the first, so that they keep their order.
+        at, *after = position(request.cursor, datetime, float, int, UUID) or (None,)
+        aging = self._aging(at)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            found = await relationships.page(transaction, owner, request, after)
+            found = await relationships.page(transaction, owner, request, aging, tuple(after) or None)
         page, last = paging.page(found, request.limit)
         return Relationships(
             relationships=page,
-            next_cursor=cursor.encode(last.strength, last.usage_count, last.relationship_id) if last else None,
+            next_cursor=cursor.encode(aging.at, last.strength, last.usage_count, last.relationship_id)
+            if last
+            else None,
         )
-
-    async def context(self, request: ContextOf, owner: Identity) -> QuestionContext:
-        """The tables and columns a question names, the joins between its tables (over others where need be), and what
-        the columns of its tables are used for. Nothing for a question that names nothing.
-        """
-        words = question_words(request.question)
-        if not words:
-            return QuestionContext()
-        key = SourceKey(owner, request.data_source_id)
-        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            meaning = meant(await entities.named_by(transaction, key, words))
-            tables = meaning.tables[:MAX_TABLES]
-            if not tables:
-                return QuestionContext(columns=meaning.columns[:MAX_COLUMNS])
-            table_ids = [key.entity_id(table_node(table)) for table in tables]
-            edges = await relationships.of_question(transaction, key, table_ids)
-        graph = JoinGraph(
-            JoinEdge(edge.source_name, edge.target_name, edge.context, edge.strength)
-            for edge in edges
-            if edge.relationship_type == "joins_with"
-        )
-        connected = graph.connected(tables, limit=MAX_TABLES)
-        joins = graph.between(connected)[:MAX_JOINS]
-        return QuestionContext(
-            tables=connected,
-            columns=meaning.columns[:MAX_COLUMNS],
-            joins=tuple(
-                KnownJoin(
-                    left_table=join.left, right_table=join.right, condition=join.condition, strength=join.strength
-                )
-                for join in joins
-            ),
-            uses=_uses(edges),
-        )
-
-
-def _uses(edges: Iterable[Relationship]) -> tuple[KnownUse, ...]:
-    counts: dict[tuple[str, str], int] = {}
-    for edge in edges:
-        if edge.relationship_type in relationships.USES:
-            use = (edge.target_name, edge.relationship_type)
-            counts[use] = counts.get(use, 0) + edge.usage_count
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_USES]
-    return tuple(
-        KnownUse.model_validate({"column": column, "use": use, "usage_count": count}) for (column, use), count in ranked
-    )

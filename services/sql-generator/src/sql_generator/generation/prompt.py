@@ -145,6 +145,10 @@ def _knowledge(context: GenerationContext) -> Iterator[JsonValue]:
         yield {"join": [join.left_table, join.right_table], "on": join.condition}
     for use in known.uses[:MAX_KNOWLEDGE_ITEMS]:
         yield {"column": use.column, "use": use.use, "times": use.usage_count}
+    for synonym in known.synonyms[:MAX_KNOWLEDGE_ITEMS]:
+        yield {"word": synonym.word, "meant": synonym.entity}
+    for each in known.meanings[:MAX_KNOWLEDGE_ITEMS]:
+        yield {"term": each.term, each.predicate: each.meaning}
 
 
 def _shown_turn(turn: Turn) -> JsonValue:
