@@ -173,6 +173,13 @@ class Memori:
         """The SQL for a question, what shaped it and, with `execute=True`, its result."""
         return self._json("POST", "/api/queries", {"query_id": str(uuid4()), "question": question, **fields})
 
+    def recall(self, question: str, **fields: Any) -> dict[str, Any]:
+        """What bears on a question, for a model of your own: `text` to paste into its prompt, and the parts of it.
+
+        `fields` as in POST /api/recall (data_source_id, conversation_id, token_budget).
+        """
+        return self._json("POST", "/api/recall", {"question": question, **fields})
+
     def ask_stream(self, question: str, **fields: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         """As `ask`, telling how far it got: pairs of `"stage"` and the stage; the last is `"answer"` and the answer.
 

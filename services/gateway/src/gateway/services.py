@@ -17,6 +17,7 @@ from contracts.sql_generator import (
     GENERATE,
     PREVIEW_FILE,
     RATE,
+    RECALL,
     REGISTER_DATA_SOURCE,
     SYNC_DATA_SOURCE,
     TEST_DATA_SOURCE,
@@ -78,6 +79,7 @@ class Timeouts:
         self._default = settings.rpc_timeout_seconds
         self._by_subject = {
             GENERATE.subject: settings.generate_timeout_seconds,
+            RECALL.subject: settings.generate_timeout_seconds,
             EXECUTE.subject: settings.generate_timeout_seconds,
             RATE.subject: settings.generate_timeout_seconds,
             **{

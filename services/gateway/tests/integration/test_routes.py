@@ -12,6 +12,7 @@ from contracts.methods import Empty, ProblemError
 from contracts.problems import problem
 from contracts.sql_generator import (
     Answer,
+    ContextBlock,
     DataSources,
     DataSourceTest,
     Queries,
@@ -334,3 +335,27 @@ async def test_a_budget_that_is_spent_is_a_429_that_says_when_to_come_back(ada, 
     answer = await ada.post("/api/queries", json={"question": "how many orders?"})
     check_problem(answer, 429, "limit-exceeded")
     assert answer.headers["retry-after"] == "86400"
+
+
+async def test_a_context_is_recalled_within_its_budget(ada, services, check_problem):
+    async def recalled(request, identity):
+        return ContextBlock(
+            question=request.question,
+            data_source_id=uuid4(),
+            dialect="sqlite",
+            memories=(),
+            rules=(),
+            knowledge={},
+            examples=(),
+            turns=(),
+            tables=(),
+            tables_left_out=0,
+            text=f"within {request.token_budget}",
+            estimated_tokens=3,
+            degraded=(),
+        )
+
+    services.on(sql_generator.RECALL, recalled)
+    body = {"question": "how many orders?", "token_budget": 500}
+    assert (await ada.post("/api/recall", json=body)).json()["text"] == "within 500"
+    check_problem(await ada.post("/api/recall", json=body | {"token_budget": 499}), 422, "invalid", "token_budget")

@@ -46,6 +46,7 @@ from sql_generator.use_cases.files import FileUseCases
 from sql_generator.use_cases.history import HistoryUseCases
 from sql_generator.use_cases.personal_data import personal_data
 from sql_generator.use_cases.queries import QueryUseCases
+from sql_generator.use_cases.recall import RecallUseCases
 from sql_generator.use_cases.recording import Recorder
 from sql_generator.use_cases.rules import RuleUseCases
 from sql_generator.use_cases.writing import Writer
@@ -99,16 +100,14 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
     rules = RuleUseCases(database, client, erasures)
     writer = Writer(_limits(settings))
     recorder = Recorder(database, outbox, erasures) if settings.memori_enabled else None
+    gatherer = ContextGatherer(
+        database, client, max_memories=settings.memory_max_context_memories, recall=settings.memori_enabled
+    )
     queries = QueryUseCases(
         database,
         data_sources,
         connections,
-        ContextGatherer(
-            database,
-            client,
-            max_memories=settings.memory_max_context_memories,
-            recall=settings.memori_enabled,
-        ),
+        gatherer,
         writer,
         accounts,
         recorder,
@@ -123,6 +122,7 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         feedback=FeedbackUseCases(database, outbox, data_sources, connections, writer, recorder),
         past=HistoryUseCases(database),
         accounts=accounts,
+        recall=RecallUseCases(data_sources, gatherer),
         personal=personal,
     )
     serve_refused_commands(broker, SERVICE, worker, outbox)

@@ -10,6 +10,7 @@ from sql_generator.use_cases.feedback import FeedbackUseCases
 from sql_generator.use_cases.files import FileUseCases
 from sql_generator.use_cases.history import HistoryUseCases
 from sql_generator.use_cases.queries import QueryUseCases
+from sql_generator.use_cases.recall import RecallUseCases
 from sql_generator.use_cases.rules import RuleUseCases
 
 
@@ -23,6 +24,7 @@ def register(
     feedback: FeedbackUseCases,
     past: HistoryUseCases,
     accounts: Accounts,
+    recall: RecallUseCases,
     personal: PersonalData,
 ) -> None:
     """Answer this service's methods."""
@@ -51,5 +53,6 @@ def register(
     serve(broker, contract.LIST_QUERIES, past.list)
     serve(broker, contract.READ_QUERY, past.read)
     serve(broker, contract.DELETE_QUERY, past.delete)
+    serve(broker, contract.RECALL, recall.recall)
     serve(broker, contract.USAGE, accounts.usage)
     personal.serve(broker, contract.SERVICE)

@@ -85,6 +85,13 @@ from contracts.sql_generator.queries import (
     UsedPattern,
     UsedRule,
 )
+from contracts.sql_generator.recall import (
+    RECALL,
+    ContextBlock,
+    RecallContext,
+    RecalledRule,
+    RecalledTurn,
+)
 from contracts.sql_generator.rules import (
     CREATE_RULE,
     LIST_RULES,
@@ -131,6 +138,7 @@ __all__ = [
     "PROPOSE_RULE",
     "RATE",
     "READ_QUERY",
+    "RECALL",
     "REGISTER_DATA_SOURCE",
     "SERVICE",
     "SYNC_DATA_SOURCE",
@@ -143,6 +151,7 @@ __all__ = [
     "Budget",
     "Column",
     "CompleteFile",
+    "ContextBlock",
     "DataSource",
     "DataSourceRef",
     "DataSourceTest",
@@ -180,6 +189,9 @@ __all__ = [
     "Question",
     "Rate",
     "Rated",
+    "RecallContext",
+    "RecalledRule",
+    "RecalledTurn",
     "RegisterDataSource",
     "ResultColumn",
     "ResultLimits",

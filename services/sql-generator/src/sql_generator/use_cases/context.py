@@ -13,13 +13,13 @@ from contracts.entity_extractor import CONTEXT, ContextOf, QuestionContext
 from contracts.identity import Identity
 from contracts.memory_store import GET_CONVERSATION, RECALL, ConversationRef, Recall, RecalledMemory, RecallReply
 from contracts.methods import ProblemError
-from contracts.sql_generator import Rule
+from contracts.sql_generator import DatabaseSchema, Rule
 from messaging import RpcClient
 from observability import logger
 from persistence import Database
 from sql_generator.domain.patterns import examples_for
 from sql_generator.errors import not_found
-from sql_generator.generation.model import Example, Turn
+from sql_generator.generation.model import Example, GenerationContext, RuleText, Turn
 from sql_generator.repository import patterns, rules
 from sql_generator.use_cases.conversation import Conversations
 
@@ -45,6 +45,20 @@ class Gathered:
     turns: tuple[Turn, ...] = ()
     embedding: Embedding | None = None
     missing: tuple[str, ...] = ()
+
+    def context(self, question: str, schema: DatabaseSchema) -> GenerationContext:
+        """What a model may use."""
+        return GenerationContext(
+            question=question,
+            schema=schema,
+            memories=self.memories,
+            rules=tuple(
+                RuleText(rule.rule_id, rule.rule_name, rule.rule_type, rule.rule_content) for rule in self.rules
+            ),
+            examples=self.examples,
+            knowledge=self.knowledge,
+            turns=self.turns,
+        )
 
 
 class ContextGatherer:

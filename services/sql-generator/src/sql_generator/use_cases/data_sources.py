@@ -27,7 +27,7 @@ from persistence.cursor import CursorError
 from persistence.erasures import Erasures
 from sql_generator.connections import Connections
 from sql_generator.domain.paging import tables_from
-from sql_generator.errors import conflict, erased, invalid, not_found
+from sql_generator.errors import conflict, erased, invalid, not_found, unavailable
 from sql_generator.repository import data_sources, files
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.sources import ConnectionRejected, SourceError, SourceUnreachable
@@ -36,6 +36,7 @@ from sql_generator.uploads.store import FileStore
 
 # Introspection and the look at the login together, so that a sync ends before the gateway stops waiting for it.
 _READ_SECONDS = 45.0
+_RETRY_SECONDS = 5
 
 
 class DataSourceUseCases:
@@ -211,6 +212,20 @@ class DataSourceUseCases:
         if len(ids) > 1:
             raise invalid("data_source_id", "there are several data sources; name the one to ask")
         return await self.stored(ids[0], owner)
+
+    async def chosen(self, data_source_id: UUID | None, owner: Identity) -> StoredSource:
+        """The data source of that id, or without one the only one there is."""
+        return await self.stored(data_source_id, owner) if data_source_id is not None else await self.only(owner)
+
+    async def schema_of(self, stored: StoredSource, owner: Identity) -> DatabaseSchema:
+        """The schema of the last sync; of a data source that never was synced it is read now."""
+        if (schema := await stored.schema()) is not None:
+            return schema
+        try:
+            _, schema = await self.read_schema(stored, owner)
+        except SourceError as error:
+            raise unavailable(f"the data source cannot be read: {error.detail}", _RETRY_SECONDS) from error
+        return schema
 
     async def read_schema(self, stored: StoredSource, owner: Identity) -> tuple[DataSource, DatabaseSchema]:
         """Read and keep the schema of a data source; its readers are told when it is another than before.

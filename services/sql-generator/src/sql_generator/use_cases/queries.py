@@ -11,7 +11,6 @@ from prometheus_client import Counter
 from contracts.identity import Identity
 from contracts.sql_generator import (
     Answer,
-    DatabaseSchema,
     Generate,
     QueryRecord,
     QueryRef,
@@ -25,13 +24,12 @@ from persistence import Database
 from sql_generator.connections import Connections
 from sql_generator.domain.charts import chart_for
 from sql_generator.errors import conflict, not_found, unavailable
-from sql_generator.generation.model import GenerationContext, ModelUnavailable, RuleText
+from sql_generator.generation.model import ModelUnavailable
 from sql_generator.generation.quoting import cut
 from sql_generator.progress import Reporter, report
 from sql_generator.repository import patterns
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.repository.patterns import Pattern, StoredQuery
-from sql_generator.sources import SourceError
 from sql_generator.use_cases.accounts import Accounts, Meter
 from sql_generator.use_cases.context import ContextGatherer, Gathered
 from sql_generator.use_cases.data_sources import DataSourceUseCases
@@ -78,24 +76,16 @@ class QueryUseCases:
         began, deadline = datetime.now(UTC), asyncio.get_running_loop().time() + _SECONDS
         if (earlier := await self._earlier(request, owner)) is not None:
             return earlier
-        stored = await self._source(request.data_source_id, owner)
+        stored = await self._sources.chosen(request.data_source_id, owner)
         await report("source")
-        schema = await stored.schema() or await self._first_schema(stored, owner)
+        schema = await self._sources.schema_of(stored, owner)
         if request.conversation_id is not None:
             await self._gatherer.require_conversation(request.conversation_id, owner)
         await report("context")
         gathered = await self._gatherer.gather(
             request.question, stored.source.data_source_id, owner, asked_in=request.conversation_id
         )
-        context = GenerationContext(
-            question=request.question,
-            schema=schema,
-            memories=gathered.memories,
-            rules=tuple(_rule_text(rule) for rule in gathered.rules),
-            examples=gathered.examples,
-            knowledge=gathered.knowledge,
-            turns=gathered.turns,
-        )
+        context = gathered.context(request.question, schema)
         meter = self._accounts.meter(owner, began)
         try:
             async with AsyncExitStack() as stack:
@@ -178,7 +168,7 @@ class QueryUseCases:
 
     async def _run(self, query: StoredQuery, sql: str, owner: Identity) -> Run:
         stored = await self._sources.stored(query.data_source_id, owner)
-        schema = await stored.schema() or await self._first_schema(stored, owner)
+        schema = await self._sources.schema_of(stored, owner)
         # What passed once is judged again: tables may have gone, and the guard may have learned.
         judgement = await judge(sql, schema.dialect, frozenset(table.name for table in schema.tables))
         if not judgement.verdict.allowed:
@@ -186,18 +176,6 @@ class QueryUseCases:
         async with AsyncExitStack() as stack:
             source = await self._connections.reachable_source(stack, stored, owner)
             return await self._writer.run(judgement.verdict.sql, source)
-
-    async def _source(self, data_source_id: UUID | None, owner: Identity) -> StoredSource:
-        if data_source_id is not None:
-            return await self._sources.stored(data_source_id, owner)
-        return await self._sources.only(owner)
-
-    async def _first_schema(self, stored: StoredSource, owner: Identity) -> DatabaseSchema:
-        try:
-            _, schema = await self._sources.read_schema(stored, owner)
-        except SourceError as error:
-            raise unavailable(f"the data source cannot be read: {error.detail}", _RETRY_SECONDS) from error
-        return schema
 
     async def _find(self, query_id: UUID, owner: Identity) -> StoredQuery | None:
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
@@ -299,12 +277,6 @@ def _was_successful(ran: Run) -> bool | None:
     if ran.result is not None:
         return True
     return False if ran.is_statements_fault else None
-
-
-def _rule_text(rule: Rule) -> RuleText:
-    return RuleText(
-        rule_id=rule.rule_id, rule_name=rule.rule_name, rule_type=rule.rule_type, rule_content=rule.rule_content
-    )
 
 
 def _used_rule(rule: Rule) -> UsedRule:
