@@ -428,6 +428,7 @@ class RecalledMemory(Message):
     memory_type: MemoryType
     similarity_score: float | None
     score: float
+    written_at: UtcTime | None = Field(default=None, description="When its content was written or changed last")
 
 
 class RecallReply(Message):

@@ -45,6 +45,7 @@ from sql_generator.use_cases.feedback import FeedbackUseCases
 from sql_generator.use_cases.files import FileUseCases
 from sql_generator.use_cases.history import HistoryUseCases
 from sql_generator.use_cases.personal_data import personal_data
+from sql_generator.use_cases.precedents import Precedents
 from sql_generator.use_cases.queries import QueryUseCases
 from sql_generator.use_cases.recall import RecallUseCases
 from sql_generator.use_cases.recording import Recorder
@@ -111,6 +112,7 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         writer,
         accounts,
         recorder,
+        Precedents(database) if settings.memori_enabled else None,
         Reporter(broker),
     )
     rpc.register(

@@ -110,9 +110,14 @@ class Others:
             await broker.stop()
         self._brokers.clear()
 
-    def remember(self, content, memory_type="long_term"):
+    def remember(self, content, memory_type="long_term", *, memory_id=None, written_at=None):
         memory = RecalledMemory(
-            memory_id=uuid4(), content=content, memory_type=memory_type, similarity_score=0.8, score=1.0
+            memory_id=memory_id or uuid4(),
+            content=content,
+            memory_type=memory_type,
+            similarity_score=0.8,
+            score=1.0,
+            written_at=written_at,
         )
         self.recalled.append(memory)
         return memory

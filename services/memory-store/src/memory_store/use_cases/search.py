@@ -107,6 +107,7 @@ class SearchUseCases:
                     memory_type=fields["memory_type"],
                     similarity_score=_similarity(ranked),
                     score=ranked.score,
+                    written_at=fields["updated_at" if fields["content_version"] > 1 else "created_at"],
                 )
                 for ranked, fields in found
             ),

@@ -166,17 +166,18 @@ def _weighted_mean(**terms: float) -> float:
 
 
 def _asked(question: str, vocabulary: frozenset[str]) -> _Said:
-    content = _content(question)
+    content = content_words(question)
     return _Said(content, _matching(_ASKED, question), content & vocabulary, _numbers(question))
 
 
 def _said(past: Past) -> _Said:
     sql = _STRING.sub("''", past.sql)
     names = frozenset(words(sql) - _KEYWORDS)
-    return _Said(_content(past.question), _matching(_COMPUTED, sql), names, _numbers(past.question))
+    return _Said(content_words(past.question), _matching(_COMPUTED, sql), names, _numbers(past.question))
 
 
-def _content(question: str) -> frozenset[str]:
+def content_words(question: str) -> frozenset[str]:
+    """The stems of the words that say what a question is about."""
     return frozenset(words(question) - _SAY_NOTHING)
 
 

@@ -5,6 +5,8 @@ import re
 import unicodedata
 from typing import Final
 
+from sql_generator.domain.followups import addition
+
 _WORD: Final = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d]\w*(?:['’]\w+)*|\d\w*|!=|<>|[<>]=?|[^\w\s]|_+")
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _PUNCTUATION: Final = frozenset(".,;:?!()[]{}\"'`“”„‘’«»…¿¡")
@@ -18,6 +20,10 @@ _POLITE: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_POINTS_BACK: Final = re.compile(
+    r"\b(?:it|its|they|them|their|those|these|this one|that one|the (?:same|others?|rest|previous|last) ones?|above)\b"
+)
+_FEWEST_WORDS: Final = 3
 _SAID_ANYWHERE: Final = frozenset({"please", "kindly"})
 _THANKS: Final = re.compile(r" (?:thanks|thank you|cheers)(?: a lot| very much| in advance)?$")
 
@@ -36,8 +42,17 @@ def wording(question: str) -> str:
     return plain or " ".join(words)
 
 
-def question_key(question: str) -> str:
-    """The SHA-256 (hex) of the wording: equal for the same question."""
+def leans_on_turns(question: str) -> bool:
+    """Whether a question may mean something else after other turns of a conversation ("and by month?")."""
+    said = wording(question)
+    is_short = len(said.split()) < _FEWEST_WORDS
+    return is_short or addition(question) is not None or _POINTS_BACK.search(said) is not None
+
+
+def question_key(question: str) -> str | None:
+    """The SHA-256 (hex) of the wording, equal for the same question; None where it depends on a conversation."""
+    if addition(question) is not None:
+        return None
     return hashlib.sha256(wording(question).encode()).hexdigest()
 
 

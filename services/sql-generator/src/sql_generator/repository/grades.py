@@ -4,6 +4,7 @@ The same SQL for the same question of the same data source is one answer, howeve
 of all its rows.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
@@ -48,7 +49,8 @@ class Given:
     @classmethod
     def by(cls, answer: Answer) -> Self:
         """What an answer gave."""
-        return cls(answer.query_id, answer.data_source_id, answer.question, answer.sql)
+        asked = answer.question_in_full or answer.question
+        return cls(answer.query_id, answer.data_source_id, asked, answer.sql)
 
 
 async def grade_of(transaction: Transaction, owner: Identity, given: Given) -> Grade:
@@ -90,6 +92,17 @@ async def supersede(transaction: Transaction, owner: Identity, given: Given, by:
     await transaction.execute(update(table).where(_gives(owner, given)).values(**values))
 
 
+async def distrusted(transaction: Transaction, owner: Identity, ids: Collection[UUID]) -> set[UUID]:
+    """Those of the queries whose answer is of no use: it failed, a person found it wrong, or what it reads is gone."""
+    statement = select(table.c.pattern_id).where(
+        table.c.tenant_id == owner.tenant_id,
+        table.c.user_id == owner.user_id,
+        table.c.pattern_id.in_(ids),
+        or_(table.c.trust.in_(("deprecated", "stale")), table.c.was_successful.is_(False)),
+    )
+    return set((await transaction.execute(statement)).scalars())
+
+
 async def count_questions(transaction: Transaction, owner: Identity, data_source_id: UUID, signature: str) -> int:
     """For how many different questions a query of a signature has run; 0 when a person found one of them wrong."""
     of_signature = _of_signature(owner, data_source_id, signature)
@@ -115,10 +128,10 @@ def _of_signature(owner: Identity, data_source_id: UUID, signature: str) -> Colu
 
 
 def _gives(owner: Identity, given: Given) -> ColumnElement[bool]:
-    of_source = _of_source(owner, given.data_source_id)
-    if given.sql is None:
+    of_source, key = _of_source(owner, given.data_source_id), question_key(given.question)
+    if given.sql is None or key is None:
         return and_(of_source, table.c.pattern_id == given.query_id)
-    the_same = and_(table.c.question_key == question_key(given.question), table.c.generated_sql == given.sql)
+    the_same = and_(table.c.question_key == key, table.c.generated_sql == given.sql)
     return and_(of_source, or_(table.c.pattern_id == given.query_id, the_same))
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select, tuple_, update
+from sqlalchemy import Row, delete, func, select, tuple_, update
 
 from contracts.identity import Identity
 from contracts.sql_generator import ListQueries, QueryDetail, QueryOverview, Rate
@@ -24,7 +24,7 @@ _OVERVIEW = (
     table.c.pattern_id.label("query_id"),
     table.c.data_source_id,
     table.c.conversation_id,
-    table.c.natural_language_query.label("question"),
+    func.coalesce(table.c.answer["question"].astext, table.c.natural_language_query).label("question"),
     table.c.generated_sql.label("sql"),
     table.c.status,
     table.c.query_intent.label("intent"),

@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    false,
     func,
     literal,
     null,
@@ -26,7 +27,6 @@ from contracts.embedding_worker import Embedding
 from contracts.identity import Identity
 from contracts.sql_generator import Answer, QueryStatus, Trust
 from persistence import Transaction
-from sql_generator.domain.followups import addition
 from sql_generator.domain.patterns import Candidate
 from sql_generator.domain.questions import question_key
 from sql_generator.repository.grades import Grade
@@ -58,11 +58,6 @@ class Pattern:
     def question(self) -> str:
         """The question as it can be understood by itself."""
         return self.answer.question_in_full or self.answer.question
-
-    @property
-    def question_key(self) -> str | None:
-        """Equal for the same question; None for one that depends on a conversation and cannot be the same elsewhere."""
-        return question_key(self.question) if addition(self.question) is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +91,7 @@ async def put(transaction: Transaction, owner: Identity, pattern: Pattern, grade
         "conversation_id": answer.conversation_id,
         "data_source_id": answer.data_source_id,
         "natural_language_query": pattern.question,
-        "question_key": pattern.question_key,
+        "question_key": question_key(pattern.question),
         "generated_sql": answer.sql,
         "query_intent": answer.intent,
         "query_signature": pattern.signature,
@@ -199,9 +194,9 @@ async def copy_embedding(transaction: Transaction, owner: Identity, query_id: UU
 
 
 async def candidates(
-    transaction: Transaction, owner: Identity, data_source_id: UUID, embedding: Embedding | None
+    transaction: Transaction, owner: Identity, data_source_id: UUID, question: str, embedding: Embedding | None
 ) -> list[Candidate]:
-    """Past queries of a data source that may serve as examples, the nearest first, then the newest.
+    """Past queries of a data source that may serve as examples: of the same wording, then the nearest, the newest.
 
     The cosine is exact; it is None for questions without a vector of the same model.
     """
@@ -219,7 +214,11 @@ async def candidates(
             table.c.data_source_id == data_source_id,
             OFFERED,
         )
-        .order_by(cosine.desc().nulls_last(), table.c.created_at.desc())
+        .order_by(
+            func.coalesce(table.c.question_key == literal(question_key(question), Text), false()).desc(),
+            cosine.desc().nulls_last(),
+            table.c.created_at.desc(),
+        )
         .limit(_CANDIDATES)
     )
     return [

@@ -1,7 +1,7 @@
 """What is known that bears on a question: gathered side by side, and each part of it may be missing."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
@@ -18,9 +18,10 @@ from messaging import RpcClient
 from observability import logger
 from persistence import Database
 from sql_generator.domain.patterns import examples_for
+from sql_generator.domain.remembering import tells_of_an_answer
 from sql_generator.errors import not_found
 from sql_generator.generation.model import Example, GenerationContext, RuleText, Turn
-from sql_generator.repository import patterns, rules
+from sql_generator.repository import grades, patterns, rules
 from sql_generator.use_cases.conversation import Conversations
 
 _log = logger(__name__)
@@ -99,7 +100,9 @@ class ContextGatherer:
         rule_ids = {rule.rule_id for rule in found}
         return Gathered(
             # A memory that became a rule is shown as the rule.
-            memories=tuple(m for m in (recalled.memories if recalled else ()) if m.memory_id not in rule_ids),
+            memories=await self._trusted(
+                [m for m in (recalled.memories if recalled else ()) if m.memory_id not in rule_ids], owner
+            ),
             knowledge=knowledge or QuestionContext(),
             rules=found,
             examples=examples,
@@ -135,6 +138,15 @@ class ContextGatherer:
         )
         return embedding, recalled, examples
 
+    async def _trusted(self, memories: Sequence[RecalledMemory], owner: Identity) -> tuple[RecalledMemory, ...]:
+        """Without the memories of answers that failed, or that nobody trusts any more: they have the query's id."""
+        answered = [memory.memory_id for memory in memories if tells_of_an_answer(memory.content)]
+        if not answered:
+            return tuple(memories)
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            distrusted = await grades.distrusted(transaction, owner, answered)
+        return tuple(memory for memory in memories if memory.memory_id not in distrusted)
+
     async def _turns(
         self, conversation_id: UUID | None, data_source_id: UUID, owner: Identity
     ) -> tuple[tuple[Turn, ...], bool]:
@@ -155,7 +167,7 @@ class ContextGatherer:
         self, question: str, data_source_id: UUID, owner: Identity, embedding: Embedding | None
     ) -> tuple[Example, ...]:
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            found = await patterns.candidates(transaction, owner, data_source_id, embedding)
+            found = await patterns.candidates(transaction, owner, data_source_id, question, embedding)
         return await asyncio.to_thread(examples_for, question, found)
 
     async def _part(self, name: str, reply: Awaitable[ReplyT]) -> ReplyT | None:

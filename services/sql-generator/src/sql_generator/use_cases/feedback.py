@@ -134,6 +134,7 @@ def _pattern(query: QueryDetail, draft: Draft, written: Written, judgement: Judg
         # The same correction again is the same query.
         query_id=uuid5(query.query_id, judgement.verdict.sql),
         question=query.question,
+        question_in_full=query.question_in_full,
         data_source_id=query.data_source_id,
         conversation_id=query.conversation_id,
         status="executed" if result else "generated",

@@ -33,6 +33,7 @@ from sql_generator.repository.patterns import Pattern, StoredQuery
 from sql_generator.use_cases.accounts import Accounts, Meter
 from sql_generator.use_cases.context import ContextGatherer, Gathered
 from sql_generator.use_cases.data_sources import DataSourceUseCases
+from sql_generator.use_cases.precedents import PRECEDENT, Precedents
 from sql_generator.use_cases.recording import Recorder
 from sql_generator.use_cases.writing import Run, Writer, Written, judge
 
@@ -45,7 +46,10 @@ _SECONDS = 80.0
 
 
 class QueryUseCases:
-    """The verbs of queries. Without a recorder nothing is kept: neither the question nor what came of it."""
+    """The verbs of queries. Without a recorder nothing is kept: neither the question nor what came of it.
+
+    Without precedents nothing that was verified is reused.
+    """
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class QueryUseCases:
         writer: Writer,
         accounts: Accounts,
         recorder: Recorder | None,
+        precedents: Precedents | None,
         reporter: Reporter,
     ) -> None:
         self._database = database
@@ -65,6 +70,7 @@ class QueryUseCases:
         self._writer = writer
         self._accounts = accounts
         self._recorder = recorder
+        self._precedents = precedents
         self._reporter = reporter
 
     async def generate(self, request: Generate, owner: Identity) -> Answer:
@@ -86,11 +92,14 @@ class QueryUseCases:
             request.question, stored.source.data_source_id, owner, asked_in=request.conversation_id
         )
         context = gathered.context(request.question, schema)
+        precedent = await self._precedents.find(request, gathered, schema, owner) if self._precedents else None
         meter = self._accounts.meter(owner, began)
         try:
             async with AsyncExitStack() as stack:
                 source = await self._connections.reachable_source(stack, stored, owner)
-                written = await self._writer.write(meter, context, source, execute=request.execute, deadline=deadline)
+                written = await self._writer.write(
+                    meter, context, source, execute=request.execute, deadline=deadline, precedent=precedent
+                )
         except ModelUnavailable as error:
             await self._keep_unanswered(request, stored, gathered, meter, str(error), owner, began)
             retry_after = math.ceil(error.retry_after) if error.retry_after else _RETRY_SECONDS
@@ -243,7 +252,7 @@ class QueryUseCases:
             degraded=(
                 *gathered.missing,
                 *(() if written.is_explained else ("source",)),
-                *(() if model == meter.name else ("model",)),
+                *(() if model in {meter.name, PRECEDENT} else ("model",)),
             ),
             warnings=meter.warnings,
             usage=meter.usage,

@@ -79,9 +79,18 @@ class Writer:
         self._limits = limits
 
     async def write(
-        self, model: SqlModel, context: GenerationContext, source: Source | None, *, execute: bool, deadline: float
+        self,
+        model: SqlModel,
+        context: GenerationContext,
+        source: Source | None,
+        *,
+        execute: bool,
+        deadline: float,
+        precedent: Draft | None = None,
     ) -> Written:
         """SQL for the question of `context`, run when `execute` says so, all of it by `deadline` (of the loop's clock).
+
+        No model is asked where a `precedent` passes the same checks as a model's draft.
 
         Without a source, because it cannot be opened now, statements are neither explained nor run. A model that goes
         away before a repair leaves the question failed, for the reason that was to be repaired.
@@ -90,6 +99,10 @@ class Writer:
             ModelUnavailable: there is no answer to be had now.
         """
         drafted_by = min(asyncio.get_running_loop().time() + _WRITING_SECONDS, deadline)
+        if precedent is not None:
+            written, failed = await self.check(precedent, context, source, execute=execute, deadline=deadline)
+            if failed is None and written.judgement is not None:
+                return written
         attempts: list[Attempt] = []
         written = Written("failed")
         for repairs in range(MAX_REPAIRS + 1):

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from contracts.sql_generator import Column, DatabaseSchema, Table
@@ -217,6 +218,12 @@ class Catalogue:
 
     def _split(self, table: str, column: str) -> Words:
         return column_words(name_words(column), name_words(_bare(table)), self._known_words)
+
+
+@lru_cache(maxsize=8)
+def catalogue_of(schema: DatabaseSchema) -> Catalogue:
+    """The catalogue of a schema; those of the latest schemas are not built again."""
+    return Catalogue(schema)
 
 
 def _roles(table: Table) -> Iterator[str]:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlglot import exp
 
+from sql_generator.domain.remembering import tells_of_an_answer
 from sql_generator.generation.model import GenerationContext
 from sql_generator.generation.offline.catalogue import Catalogue
 from sql_generator.generation.offline.expressions import condition, quantity
@@ -71,8 +72,6 @@ _SORT = re.compile(
 )
 _DIGITS = {"zero": 0, "one": 1, "two": 2, "three": 3}
 _MAX_CONTENT_CHARS = 2_000
-_REMEMBERED_ANSWER = "→ SQL:"
-"""In the memory of a question and its answer: neither of the two defines anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ def _texts(context: GenerationContext) -> Iterator[tuple[Origin, UUID, str, bool
     yield from (
         ("memory", memory.memory_id, memory.content, memory.memory_type == "rule")
         for memory in context.memories
-        if _REMEMBERED_ANSWER not in memory.content
+        if not tells_of_an_answer(memory.content)
     )
 
 

@@ -59,6 +59,11 @@ class Item:
         return self.literal if self.tokens[0].kind == "number" else None
 
     @property
+    def unit(self) -> str:
+        """The sign behind a number that its digits do not take in ("5 %" is not 5)."""
+        return "%" if self.number is not None and self.tokens[0].text.endswith("%") else ""
+
+    @property
     def whole_number(self) -> int | None:
         """The number, when it is one without a sign or decimals."""
         return int(self.number) if self.number is not None and self.number.isdigit() else None

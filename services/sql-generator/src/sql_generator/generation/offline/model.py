@@ -4,19 +4,18 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from uuid import UUID
 
 from sql_generator.domain.followups import addition
 from sql_generator.generation.intents import intent_of
 from sql_generator.generation.model import Draft, Example, GenerationContext
 from sql_generator.generation.offline.answering import Composed, NotComposed, compose
-from sql_generator.generation.offline.catalogue import Catalogue
+from sql_generator.generation.offline.catalogue import Catalogue, catalogue_of
 from sql_generator.generation.offline.definitions import Definition, Knowledge, Wish, understand
 from sql_generator.generation.offline.followups import in_full, question_before
-from sql_generator.generation.offline.reuse import Reuse, Reused
 from sql_generator.generation.offline.sql.rendering import with_aliases
 from sql_generator.generation.offline.statements import asks_for_change, typed_sql
+from sql_generator.generation.reuse.answers import Reuse, Reused
 
 _SURE = {
     "same": {"verified": 0.98, "candidate": 0.9},
@@ -30,7 +29,6 @@ _HOW_REUSED = {
 }
 _MOST_NAMED = 5
 _MOST_SURE_WITHOUT_SQL = 0.29
-_catalogue = lru_cache(maxsize=8)(Catalogue)
 
 
 def _today() -> date:
@@ -58,7 +56,7 @@ class OfflineModel:
 
     def answer(self, context: GenerationContext) -> Draft:
         """The same draft, worked out on the calling thread: a few milliseconds, more for a schema not seen before."""
-        catalogue = _catalogue(context.schema)
+        catalogue = catalogue_of(context.schema)
         if (typed := typed_sql(context.question, catalogue)) is not None:
             explanation = "Offline: the question is an SQL statement and is passed on as it is."
             return _untried(context, Draft(typed, explanation, intent_of(typed, context.schema.dialect), 0.9))

@@ -43,6 +43,7 @@ _VERB_ENDINGS = (
     "y",
 )
 _MIN_STEM_CHARS = 4
+_PUNCTUATION = frozenset(",;.?!&")
 _UNIT_FACTOR = {"k": 1_000, "m": 1_000_000}
 
 
@@ -59,6 +60,11 @@ class Token:
     lower: str
     lemma: str
     value: str = ""
+
+    @property
+    def punctuates(self) -> bool:
+        """Whether it is punctuation, not a sign that means something ("<", "€")."""
+        return self.kind == "mark" and self.lower in _PUNCTUATION
 
     @property
     def capitalised(self) -> bool:

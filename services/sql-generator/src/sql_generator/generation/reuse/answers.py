@@ -1,6 +1,5 @@
 """Answers to questions that were answered before: the same one, with other literals, or in other words."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,22 +14,16 @@ from sql_generator.generation.offline.catalogue import Catalogue
 from sql_generator.generation.offline.definitions import Definition
 from sql_generator.generation.offline.ellipsis import spelled_out
 from sql_generator.generation.offline.linking import Item, link
-from sql_generator.generation.offline.literals import replaced, template
 from sql_generator.generation.offline.naming import Words
-from sql_generator.generation.offline.sameness import agree_in_particulars, ask_the_same, without_opening, wording
 from sql_generator.generation.offline.tokens import tokenize
+from sql_generator.generation.reuse.literals import replaced, template
+from sql_generator.generation.reuse.moments import grows_old
+from sql_generator.generation.reuse.sameness import agree_in_particulars, ask_the_same, without_opening, wording
 
 PARAPHRASE_SIMILARITY = 0.7
 """Below this similarity of two questions (cosine, or shared words) one is not taken for the other in other words."""
 ALIKE = 0.65
 """From this likeness on, a verified query whose question tells the same is taken to answer the new one."""
-
-_RELATIVE_TIME = re.compile(
-    r"\b(?:today|yesterday|now|currently|recent|recently|(?:last|past|this|current|previous)\s+(?:\d+\s+)?"
-    r"(?:day|week|month|quarter|year)s?)\b",
-    re.IGNORECASE,
-)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 Kind = Literal["same", "literals", "paraphrase"]
 
@@ -61,15 +54,15 @@ class Reuse:
                 return Reused(example, example.sql, "same")
         return None
 
-    def with_other_literals(self, examples: Sequence[Example]) -> Reused | None:
-        """The answer to the same question about other values, with the values replaced."""
+    def with_other_literals(self, examples: Sequence[Example], *, known_only: bool = False) -> Reused | None:
+        """The answer to the same question about other values, with the values replaced; see `replaced`."""
         words, slots = template(self._items)
         for example in self._usable(examples) if slots else ():
             old_words, old_slots = template(self._linked(example.question))
             tree = self._parsed(example.sql)
             if tree is None or without_opening(words) != without_opening(old_words):
                 continue
-            changed = replaced(tree, old_slots, slots)
+            changed = replaced(tree, old_slots, slots, known_only=known_only)
             if changed is not None:
                 return Reused(example, changed.sql(dialect=self._catalogue.schema.dialect), "literals")
         return None
@@ -113,8 +106,7 @@ class Reuse:
         return sorted(current, key=lambda example: example.trust != "verified")
 
     def _outdated(self, example: Example) -> bool:
-        """Whether the SQL fixed a date for what the question says relative to the day it was asked."""
-        return bool(_RELATIVE_TIME.search(self._question)) and bool(_DATE.search(example.sql))
+        return grows_old(example.sql, self._catalogue.schema.dialect, f"{self._question} {example.question}")
 
     def _parsed(self, sql: str) -> exp.Query | None:
         try:

@@ -1,5 +1,6 @@
 """The literals of a question, and their replacement in the SQL that answered the same question with other ones."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from sql_generator.generation.offline.linking import Item
 from sql_generator.generation.offline.naming import Words
 
 _PLACEHOLDER = "\x00"
+_SHORTEST_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +56,23 @@ def template(items: Sequence[Item]) -> tuple[Words, tuple[Slot, ...]]:
     for item in items:
         slot = slot_of(item)
         if slot is None:
-            spoken = (token for token in item.tokens if token.kind != "mark" and token.lower not in ARTICLES)
+            spoken = (token for token in item.tokens if not token.punctuates and token.lower not in ARTICLES)
             words += [token.lemma for token in spoken]
         else:
-            words.append(_PLACEHOLDER)
+            words.append(_PLACEHOLDER + item.unit)
             slots.append(slot)
     return tuple(words), tuple(slots)
 
 
-def replaced(tree: exp.Query, old: Sequence[Slot], new: Sequence[Slot]) -> exp.Query | None:
+def replaced(
+    tree: exp.Query, old: Sequence[Slot], new: Sequence[Slot], *, known_only: bool = False
+) -> exp.Query | None:
     """The query with each old literal replaced by the new one in its place.
 
     None unless every old literal is found in it, a number just as often as the question has it: otherwise it is not
-    known which part of the query it became.
+    known which part of the query it became. None too where the new literal would mean something else in its place (a
+    row count that is no whole number, a wildcard), or a name in the query tells of the old one; with `known_only` also
+    where the old literal is a value that a column is known to hold, and the new one is not.
     """
     changes = _changes(old, new)
     if changes is None:
@@ -78,7 +84,13 @@ def replaced(tree: exp.Query, old: Sequence[Slot], new: Sequence[Slot]) -> exp.Q
     for key, (slot, replacement) in changes.items():
         if not places[key] or (slot.is_number and len(places[key]) != times[key]):
             return None
+        if known_only and slot.values and not replacement.values:
+            return None
+        if slot.key != replacement.key and _told_by_a_name(tree, slot):
+            return None
         for literal in places[key]:
+            if not _fits(literal, replacement):
+                return None
             literal.set("this", _rewritten(literal, slot, replacement))
     return tree
 
@@ -95,6 +107,24 @@ def _changes(old: Sequence[Slot], new: Sequence[Slot]) -> dict[str, tuple[Slot, 
         if known[1].key != after.key:
             return None
     return changes
+
+
+def _fits(literal: exp.Literal, replacement: Slot) -> bool:
+    """Whether the new literal is read in the old one's place as the old one was."""
+    if isinstance(literal.parent, (exp.Limit, exp.Offset, exp.Fetch)):
+        return replacement.text.isdigit()
+    if isinstance(literal.parent, (exp.Like, exp.ILike)):
+        return not {"%", "_", "\\"} & set(replacement.text)
+    return True
+
+
+def _told_by_a_name(tree: exp.Query, slot: Slot) -> bool:
+    """As in `AS paris_orders`: with another city the name would lie."""
+    told = re.sub(r"\W+", "_", slot.key).strip("_")
+    names = {alias.alias for alias in tree.find_all(exp.Alias)} | {
+        alias.name for alias in tree.find_all(exp.TableAlias)
+    }
+    return len(told) >= _SHORTEST_TOLD and any(told in name.lower() for name in names)
 
 
 def _of_one_column(before: Slot, after: Slot) -> bool:

@@ -17,9 +17,9 @@ from sql_generator.generation.offline.lexicon import (
     listed,
 )
 from sql_generator.generation.offline.linking import Item
-from sql_generator.generation.offline.literals import slot_of
 from sql_generator.generation.offline.naming import Words
 from sql_generator.generation.offline.tokens import stem
+from sql_generator.generation.reuse.literals import slot_of
 
 _OPENING = frozenset(
     listed(
@@ -55,7 +55,7 @@ def without_opening(words: Words) -> Words:
 
 def wording(items: Sequence[Item]) -> Words:
     """The words of a question in the singular, numbers in digits, without punctuation, articles and opening."""
-    tokens = [token for item in items for token in item.tokens if token.kind != "mark" and token.lower not in ARTICLES]
+    tokens = [token for item in items for token in item.tokens if not token.punctuates and token.lower not in ARTICLES]
     return without_opening(tuple(token.value.lower() if token.value else token.lemma for token in tokens))
 
 
