@@ -369,6 +369,15 @@ async def test_recall_brings_excerpts_of_what_is_similar_enough(store, embedder)
     assert limited.memories[0].memory_id == long.memory_id
 
 
+async def test_recall_says_when_what_it_brings_was_written(store):
+    kept, changed = await store.remember("revenue is net of tax", "revenue is gross")
+    changed = await store.call(UPDATE, UpdateMemory(memory_id=changed.memory_id, content="revenue counts paid orders"))
+    await store.call(UPDATE, UpdateMemory(memory_id=kept.memory_id, importance_score=0.9))
+    reply = await store.call(RECALL, Recall(question="revenue"))
+    written = {memory.memory_id: memory.written_at for memory in reply.memories}
+    assert written == {kept.memory_id: kept.created_at, changed.memory_id: changed.updated_at}
+
+
 async def test_long_hits_are_answered_as_far_as_they_fit(store):
     for _ in range(3):
         await store.remember(*("revenue " + "😀" * 9_000 for _ in range(10)))
