@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,12 +76,11 @@ class Conversions:
     async def run(self) -> None:
         """Convert one file after the other, until cancelled; run it several times to convert several at once."""
         while True:
-            async with self._worker.worker_transaction() as transaction:
-                claim = await files.claim(transaction)
+            self._woken.clear()
+            claim = await self._claim()
             if claim is not None:
                 await self._convert(claim)
                 continue
-            self._woken.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS)
 
@@ -104,32 +102,39 @@ class Conversions:
         await self._remove_unless_needed(*await self._uploads.places())
         self._uploads.clear_workspaces(under_way=self._under_way)
 
+    async def _claim(self) -> Claim | None:
+        async with self._worker.worker_transaction() as transaction:
+            claim = await files.claim(transaction)
+            if claim is not None:
+                # Before anybody sees the claim: a sweep would take it for one that a crash left behind.
+                self._under_way.add(claim.location)
+        return claim
+
     async def _convert(self, claim: Claim) -> None:
         started = time.perf_counter()
-        with self._marked(claim.location), self._uploads.workspace(claim.location) as folder:
-            try:
-                await self._make_source(claim, folder)
-            except Refused as error:
-                await self._fail(claim, str(error))
-                outcome = "failed"
-            except _Gone:
-                await self._remove_unless_needed(claim.location)
-                outcome = "gone"
-            except Exception:  # noqa: BLE001  # of this service or its store, not the file: a sweep has it begun again
-                _log.exception("conversion_interrupted", kind=claim.file.kind)
-                outcome = "interrupted"
-            else:
-                outcome = "ready"
+        try:
+            outcome = await self._outcome(claim)
+        finally:
+            self._under_way.discard(claim.location)
         CONVERSIONS.labels(claim.file.kind, outcome).inc()
         CONVERSION_SECONDS.observe(time.perf_counter() - started)
 
-    @contextmanager
-    def _marked(self, location: str) -> Iterator[None]:
-        self._under_way.add(location)
+    async def _outcome(self, claim: Claim) -> str:
         try:
-            yield
-        finally:
-            self._under_way.discard(location)
+            with self._uploads.workspace(claim.location) as folder:
+                await self._make_source(claim, folder)
+        except Refused as error:
+            await self._fail(claim, str(error))
+            return "failed"
+        except _Gone:
+            await self._remove_unless_needed(claim.location)
+            return "gone"
+        except Exception:  # noqa: BLE001  # of this service or its store, not the file: a sweep has it begun again
+            _log.exception("conversion_interrupted", kind=claim.file.kind)
+            return "interrupted"
+        with suppress(OSError):
+            await self._uploads.remove_parts(claim.location)
+        return "ready"
 
     async def _make_source(self, claim: Claim, folder: Path) -> None:
         path = folder / "original"
@@ -170,7 +175,6 @@ class Conversions:
             rows = sum(table.row_estimate or 0 for table in schema.tables)
             if not await files.set_ready(transaction, claim, row_count=rows, table_count=len(schema.tables)):
                 raise _Gone
-        await self._uploads.remove_parts(claim.location)
 
     async def _remove_unless_needed(self, *places: str) -> None:
         async with self._worker.worker_transaction() as transaction:
