@@ -38,7 +38,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml $(MEMBERS) | $(VENV)/bin/uv
 	@touch $@
 
 ##@ Check
-.PHONY: lint format test test-unit test-integration test-e2e golden bench hardening eval-recall eval-sql
+.PHONY: lint format test test-unit test-integration test-e2e golden bench fuzz hardening eval-recall eval-sql
 lint: setup ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,6 +67,9 @@ golden: setup ## Rewrite the golden files (events, AsyncAPI, OpenAPI) from the c
 bench: setup ## Measure against the floor and at every size, and print the tables
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/search_scale.py
+
+fuzz: setup ## 20,000 statements made from the guard's lists: what passes it changes nothing in a writable database
+	MEMORI_FUZZ_STATEMENTS=5000 $(PYTEST) -s libs/sql-guard/tests/integration/test_guard_fuzz.py
 
 hardening: setup ## Every attack against every engine with the guard switched off, minutes; the tests run a share of it
 	MEMORI_ALL_ATTACKS=1 $(PYTEST) services/sql-generator/tests/integration/test_hardening_engines.py

@@ -1,54 +1,20 @@
 """Laws of the guard over generated statements."""
 
 import contextlib
-import json
 import sqlite3
-from pathlib import Path
 from typing import get_args
 
-import sqlglot
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
+from memori_testing.statements import FORBIDDEN_CALLS, read, spliced
 from sql_guard import Dialect, check
 from sql_guard.parsing import parse, tokenize
 
-STATEMENTS = Path(__file__).parent / "guard_statements"
-LEGIT = json.loads((STATEMENTS / "legit.json").read_text())
-ATTACKS = json.loads((STATEMENTS / "attacks.json").read_text())
 FORBIDDEN_NODES = (
     *(exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Alter, exp.Command, exp.Copy, exp.Set),
     *(exp.Into, exp.Lock, exp.Parameter, exp.SessionParameter, exp.Placeholder, exp.Transaction, exp.Use, exp.Attach),
-)
-FORBIDDEN_CALLS = {
-    "postgres": ("pg_sleep", "pg_read_file", "lo_import", "set_config", "dblink", "query_to_xml", "nextval"),
-    "mysql": ("sleep", "benchmark", "load_file", "get_lock", "sys_exec", "master_pos_wait", "last_insert_id"),
-    "sqlite": ("load_extension", "readfile", "writefile", "fts3_tokenizer", "edit"),
-    "duckdb": ("read_csv", "read_text", "getenv", "query", "glob", "nextval", "current_setting"),
-}
-MARKS = (
-    "(",
-    ")",
-    ",",
-    ";",
-    "'",
-    '"',
-    "`",
-    "--",
-    "/*",
-    "*/",
-    "/*!",
-    "#",
-    "\\",
-    "$$",
-    "@",
-    "::",
-    "->",
-    "[",
-    "]",
-    "{",
-    ".",
 )
 SQLITE_SCHEMA = """
 CREATE TABLE orders (id, customer_id, amount, status, created_at);
@@ -59,40 +25,10 @@ INSERT INTO customers VALUES (1, 'Ann', 'a@x.org', 'EU', 'DE', '{}', '2024-01-01
 PROFILE = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def words_of(sql: str, dialect: Dialect) -> list[str]:
-    try:
-        return [sql[token.start : token.end + 1] for token in tokenize(sql, dialect)]
-    except sqlglot.errors.TokenError:
-        return sql.split()
-
-
-CORPUS = {
-    dialect: [words for row in LEGIT + ATTACKS if row["dialect"] == dialect if (words := words_of(row["sql"], dialect))]
-    for dialect in get_args(Dialect)
-}
 HONEST = {
-    dialect: [row["sql"] for row in LEGIT if row["dialect"] == dialect and row["sql"].startswith(("SELECT", "WITH"))]
+    dialect: [sql for sql in read("legit", dialect) if sql.startswith(("SELECT", "WITH"))]
     for dialect in get_args(Dialect)
 }
-
-
-@st.composite
-def spliced(draw: st.DrawFn, dialect: Dialect) -> str:
-    """An honest query or an attack with pieces of others, forbidden calls and stray marks put in."""
-    words = list(draw(st.sampled_from(CORPUS[dialect])))
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(words)))
-        donor = draw(st.sampled_from(CORPUS[dialect]))
-        begin = draw(st.integers(0, len(donor) - 1))
-        piece = draw(
-            st.one_of(
-                st.just(donor[begin : begin + draw(st.integers(1, 6))]),
-                st.sampled_from([[name, "("] for name in FORBIDDEN_CALLS[dialect]]),
-                st.sampled_from([[mark] for mark in MARKS]),
-            )
-        )
-        words[at : at + draw(st.integers(0, 3))] = piece
-    return draw(st.sampled_from([" ", ""])).join(words)
 
 
 @PROFILE

@@ -5,6 +5,7 @@ and secrets in what was answered.
 """
 
 import asyncio
+import dataclasses
 import hashlib
 import os
 import secrets
@@ -20,11 +21,12 @@ import duckdb
 import pytest
 
 from memori_testing.attacks import Attack, Canaries, attacks
+from memori_testing.mariadb import MariaDatabase
 from sql_generator.sources import Limits, Source, SourceError
 from sql_generator.sources.connect import ConnectPolicy, open_source
 
 TOGETHER = 4
-SHARE = 12
+SHARE = 20
 PATIENT = Limits(rows=200, bytes=64 * 1024, seconds=5)
 HASTY = Limits(rows=200, bytes=64 * 1024, seconds=0.5)
 WAITS = ("sleep", "benchmark", "_wait", "wait_", "get_lock", "advisory")
@@ -196,6 +198,59 @@ async def _postgres_victim(connection: asyncpg.Connection, dsn: str) -> Victim:
         "current_setting('statement_timeout'), pg_catalog.pg_trigger_depth()",
         ("secret of a session", *(row["rolpassword"][-44:] for row in verifiers)),
     )
+
+
+_MYSQL_STATE = (
+    "CHECKSUM TABLE customers, orders, employees, users",
+    "SELECT * FROM mysql.global_priv ORDER BY 1, 2",
+    "SELECT * FROM mysql.db ORDER BY 1, 2, 3",
+    "SELECT name FROM mysql.proc",
+    "SELECT * FROM mysql.func",
+    "SELECT * FROM mysql.plugin",
+    "SELECT name, body FROM mysql.event",
+    "SELECT schema_name FROM information_schema.schemata ORDER BY 1",
+    "SELECT table_schema, table_name FROM information_schema.tables ORDER BY 1, 2",
+    # Of the server's own figures, and not of what somebody set.
+    """SELECT variable_name, global_value FROM information_schema.system_variables
+    WHERE variable_name NOT LIKE 'gtid%' AND variable_name NOT LIKE '%timestamp%' ORDER BY 1""",
+)
+
+
+def _mysql_victim(database: MariaDatabase, url: str) -> Victim:
+    def look() -> object:
+        return [database.execute(query) for query in _MYSQL_STATE], _hashes(database.server.files)
+
+    async def state() -> object:
+        return await asyncio.to_thread(look)
+
+    verifiers = database.execute("SELECT JSON_VALUE(priv, '$.authentication_string') FROM mysql.global_priv")
+    return Victim(
+        open_source("mysql", url, policy=ConnectPolicy()),
+        state,
+        "SELECT CURRENT_USER(), DATABASE(), @@sql_mode, @@max_statement_time, @@tx_read_only, @x",
+        tuple(row[0] for row in verifiers if row[0] and row[0].startswith("*")),
+    )
+
+
+@pytest.fixture
+def mysql(mariadb_database: MariaDatabase) -> MariaDatabase:
+    statements = TABLES + "".join(MANY_ORDERS.format(n=n) for n in range(1, 40))
+    mariadb_database.execute(*(statement for statement in statements.split(";") if statement.strip()))
+    return mariadb_database
+
+
+@pytest.mark.timeout(1_200)
+async def test_no_attack_harms_mysql_through_a_login_that_can_only_read(
+    mysql: MariaDatabase, canaries: Canaries
+) -> None:
+    assert await harm(_mysql_victim(mysql, mysql.reader_url), canaries, chosen("mysql")) == []
+
+
+@pytest.mark.timeout(1_200)
+async def test_no_attack_changes_mysql_through_an_administrator(mysql: MariaDatabase, canaries: Canaries) -> None:
+    # Who may read the table of accounts can have it shown: the advice is a login that can only read.
+    victim = dataclasses.replace(_mysql_victim(mysql, mysql.admin_url), secrets=())
+    assert await harm(victim, canaries, chosen("mysql")) == []
 
 
 @pytest.mark.timeout(1_200)
