@@ -94,7 +94,7 @@ def grafted(draw: st.DrawFn, dialect: Dialect) -> str:
 @cache
 def _parts(dialect: Dialect) -> tuple[list[exp.Expr], dict[str, list[exp.Expr]]]:
     """The trees of the honest queries, and the parts that may stand in for one another."""
-    trees = []
+    trees: list[exp.Expr] = []
     parts: dict[str, list[exp.Expr]] = defaultdict(list)
     honest = read("legit", dialect)
     for sql in (*honest, *read("attacks", dialect)):
