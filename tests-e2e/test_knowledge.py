@@ -1,5 +1,10 @@
 """What users say becomes knowledge, as a front end sees it."""
 
+from typer.testing import CliRunner
+
+from contracts.topology import MIGRATOR
+from memori_cli.main import app
+
 
 def test_what_is_said_becomes_facts_memories_concepts_and_a_graph(ada, wait):
     conversation = ada.post("/api/conversations", {})["conversation_id"]
@@ -36,3 +41,26 @@ def test_what_is_said_becomes_facts_memories_concepts_and_a_graph(ada, wait):
         assert [fact["subject"] for fact in ada.get("/api/facts")["facts"]] == ["churn"]
 
     wait(forgotten)
+
+
+def test_knowledge_that_is_learned_again_is_the_same(ada, wait, system):
+    conversation = ada.post("/api/conversations", {})["conversation_id"]
+    turn = {"messages": [{"role": "user", "content": "I live in Lisbon. Churn means cancelled subscriptions."}]}
+    ada.post(f"/api/conversations/{conversation}/messages", turn)
+
+    def known():
+        facts = ada.get("/api/facts")["facts"]
+        assert len(facts) == 2
+        entities = ada.get("/api/entities")["entities"]
+        return {fact["fact_id"] for fact in facts}, {each["entity_id"]: each["mention_count"] for each in entities}
+
+    before = wait(known)
+    server = ["--nats-url", system.nats.url, "--nats-password", system.secrets.nats[MIGRATOR]]
+    command = ["knowledge", "rebuild", "--user", ada.user_id, "--fresh", *server]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "1 turns" in result.output
+    assert known() == before
+    result = CliRunner().invoke(app, command[:-5] + server)
+    assert result.exit_code == 0, result.output
+    assert known() == before

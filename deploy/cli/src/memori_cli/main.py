@@ -14,6 +14,8 @@ dlq = typer.Typer(no_args_is_help=True, help="Dead letters: messages that could 
 app.add_typer(dlq, name="dlq")
 embeddings = typer.Typer(no_args_is_help=True, help="Embeddings: which models the memories have vectors of.")
 app.add_typer(embeddings, name="embeddings")
+knowledge = typer.Typer(no_args_is_help=True, help="Knowledge: what was learned of schemas, queries and turns.")
+app.add_typer(knowledge, name="knowledge")
 evaluation = typer.Typer(no_args_is_help=True, help="Evaluations: how well the system does, on your data.")
 app.add_typer(evaluation, name="eval")
 guard = typer.Typer(help="The guard: which SQL statements only read.")
@@ -127,6 +129,23 @@ def dlq_drop(
     from memori_cli import dead_letters  # noqa: PLC0415
 
     asyncio.run(dead_letters.drop(*dead_letters.server(home, nats_url, nats_password), sequence))
+
+
+@knowledge.command("rebuild")
+def knowledge_rebuild(
+    user: Annotated[str, typer.Option(help="Whose knowledge.")],
+    tenant: Annotated[str, typer.Option(help="The tenant they belong to.")] = "default",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget first what was learned.")] = False,
+    home: Home = Path(".memori"),
+    nats_url: OptionalNatsUrl = None,
+    nats_password: NatsPassword = None,
+) -> None:
+    """Learn a user's knowledge from all that the services have of them; what was learned already counts once."""
+    from contracts.identity import Identity  # noqa: PLC0415
+    from memori_cli import dead_letters, knowledge  # noqa: PLC0415
+
+    server = dead_letters.server(home, nats_url, nats_password)
+    asyncio.run(knowledge.rebuild(*server, Identity(tenant, user), fresh=fresh))
 
 
 @embeddings.command("status")

@@ -212,6 +212,27 @@ class QuestionContext(Message):
     meanings: tuple[KnownMeaning, ...] = ()
 
 
+class ExecutedQuery(Message):
+    """A query that ran, and how far it is trusted."""
+
+    query_id: UUID
+    data_source_id: UUID
+    executed_at: UtcTime
+    trust: Text
+
+
+class Relearn(Message):
+    """What the owners of a user's data have, to be looked at if it was not yet."""
+
+    data_source_ids: Annotated[tuple[UUID, ...], Field(max_length=10)] = ()
+    queries: Annotated[tuple[ExecutedQuery, ...], Field(max_length=20)] = ()
+    message_ids: Annotated[tuple[UUID, ...], Field(max_length=100)] = ()
+    memory_ids: Annotated[tuple[UUID, ...], Field(max_length=100)] = ()
+
+
+RESET = Method(SERVICE, "reset", Empty, Empty)
+"""Forget all that was learned of a user, but what they merged, deleted and had forgotten."""
+RELEARN = Method(SERVICE, "relearn", Relearn, Empty)
 LIST_ENTITIES = Method(SERVICE, "list_entities", ListEntities, Entities)
 GET_ENTITY = Method(SERVICE, "get_entity", EntityRef, EntityDetail)
 MERGE_ENTITIES = Method(SERVICE, "merge_entities", MergeEntities, Entity)

@@ -246,6 +246,13 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
     MIGRATOR: (
         memory_store.COVERAGE,
         memory_store.PRUNE_VECTORS,
+        memory_store.LIST_CONVERSATIONS,
+        memory_store.LIST_MESSAGES,
+        memory_store.LIST,
+        sql_generator.LIST_DATA_SOURCES,
+        sql_generator.LIST_QUERIES,
+        entity_extractor.RESET,
+        entity_extractor.RELEARN,
         embedding_worker.REEMBED,
         *(method(service) for service in OUTBOXES for method in (retry_command_of, drop_command_of)),
     ),

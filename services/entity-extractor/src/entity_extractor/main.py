@@ -16,6 +16,7 @@ from entity_extractor.use_cases.learning import LearningUseCases
 from entity_extractor.use_cases.mentions import MentionUseCases
 from entity_extractor.use_cases.personal_data import personal_data
 from entity_extractor.use_cases.reading import ReadingUseCases
+from entity_extractor.use_cases.rebuilding import RebuildUseCases
 from entity_extractor.use_cases.schemas import SchemaUseCases
 from entity_extractor.use_cases.turns import TurnUseCases
 from messaging import (
@@ -67,6 +68,7 @@ async def running(settings: EntityExtractorSettings) -> AsyncIterator[Mapping[st
         ContextUseCases(database, half_life=half_life),
         EditingUseCases(database, outbox),
         facts,
+        RebuildUseCases(database, schemas, learning, reading),
         personal,
     )
     serve_refused_commands(broker, SERVICE, worker, outbox)

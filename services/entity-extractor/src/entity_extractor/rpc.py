@@ -11,12 +11,15 @@ from contracts.entity_extractor import (
     LIST_FACTS,
     LIST_RELATIONSHIPS,
     MERGE_ENTITIES,
+    RELEARN,
+    RESET,
     SERVICE,
 )
 from entity_extractor.use_cases.context import ContextUseCases
 from entity_extractor.use_cases.editing import EditingUseCases
 from entity_extractor.use_cases.facts import FactUseCases
 from entity_extractor.use_cases.reading import ReadingUseCases
+from entity_extractor.use_cases.rebuilding import RebuildUseCases
 from messaging import PersonalData, serve
 
 
@@ -26,6 +29,7 @@ def register(
     context: ContextUseCases,
     editing: EditingUseCases,
     facts: FactUseCases,
+    rebuilding: RebuildUseCases,
     personal: PersonalData,
 ) -> None:
     """Answer this service's methods."""
@@ -37,4 +41,6 @@ def register(
     serve(broker, DELETE_ENTITY, editing.delete)
     serve(broker, LIST_FACTS, facts.list_facts)
     serve(broker, CONTEXT, context.context)
+    serve(broker, RESET, rebuilding.reset, concurrency=1)
+    serve(broker, RELEARN, rebuilding.relearn, concurrency=4)
     personal.serve(broker, SERVICE)

@@ -38,9 +38,12 @@ class KnownEntities:
     """The entities of a user that a text may name, of one data source and of none."""
 
     def __init__(self, entities: Iterable[tuple[UUID | None, Entity]]) -> None:
+        known = list(entities)
+        # What stood for an entity that has gone stands for nothing until that returns.
+        there = {entity.entity_id for _, entity in known if not entity.is_merged}
         self._by_source: dict[UUID | None, list[Entity]] = defaultdict(list)
-        for source, entity in entities:
-            if entity.words:
+        for source, entity in known:
+            if entity.words and entity.stands_for in there:
                 self._by_source[source].append(entity)
         self._by_word: dict[UUID | None, dict[str, list[Entity]]] = {
             source: _by_first_word(found) for source, found in self._by_source.items()

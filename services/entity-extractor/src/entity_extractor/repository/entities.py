@@ -173,6 +173,13 @@ async def remove(transaction: Transaction, owner: Identity, ids: Collection[UUID
         await transaction.execute(delete(entities).where(owned(entities, owner), entities.c.entity_id.in_(ids)))
 
 
+async def reset(transaction: Transaction, owner: Identity) -> None:
+    """Delete all entities and relationships of a user, but the concepts that they merged or deleted."""
+    is_kept = and_(entities.c.entity_type == "concept", entities.c.retired_at.is_not(None))
+    await transaction.execute(delete(entities).where(owned(entities, owner), ~is_kept))
+    await transaction.execute(update(entities).where(owned(entities, owner)).values(mention_count=0))
+
+
 async def remove_source(transaction: Transaction, key: SourceKey) -> None:
     """Delete the entities of a data source, and with them their relationships."""
     await transaction.execute(delete(entities).where(_of_source(key)))

@@ -151,6 +151,12 @@ async def forgotten(transaction: Transaction, owner: Identity, ids: Collection[U
     return {row.fact_id: row.forgotten_at for row in await transaction.execute(statement)}
 
 
+async def reset(transaction: Transaction, owner: Identity) -> None:
+    """Delete all facts and mentions of a user; what they had forgotten stays forgotten."""
+    for table in (fact_mentions, facts):
+        await transaction.execute(delete(table).where(owned(table, owner)))
+
+
 async def page(
     transaction: Transaction, owner: Identity, request: contract.ListFacts, after: tuple[datetime, UUID] | None
 ) -> list[contract.Fact]:

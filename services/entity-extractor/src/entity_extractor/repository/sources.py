@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from contracts.identity import Identity
 from entity_extractor.domain.graph import SourceKey
 from entity_extractor.domain.synonyms import Asked
 from entity_extractor.repository import owned
@@ -56,6 +57,12 @@ async def bury(transaction: Transaction, key: SourceKey) -> None:
             owned(learned_queries, key.owner), learned_queries.c.data_source_id == key.data_source_id
         )
     )
+
+
+async def reset(transaction: Transaction, owner: Identity) -> None:
+    """Forget which schemas and queries of a user were learned; deleted sources stay deleted."""
+    await transaction.execute(update(sources).where(owned(sources, owner)).values(fingerprint=None))
+    await transaction.execute(delete(learned_queries).where(owned(learned_queries, owner)))
 
 
 async def mark_learned(transaction: Transaction, key: SourceKey, query_id: UUID) -> bool:

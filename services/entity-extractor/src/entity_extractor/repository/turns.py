@@ -97,6 +97,11 @@ async def latest(transaction: Transaction, owner: Identity) -> list[Read]:
     ]
 
 
+async def reset(transaction: Transaction, owner: Identity) -> None:
+    """Forget that anything of a user was read, and what it named."""
+    await transaction.execute(delete(turns).where(owned(turns, owner)))
+
+
 async def unmark(transaction: Transaction, owner: Identity, keys: Collection[TurnKey]) -> None:
     """Forget that these were read."""
     if keys:

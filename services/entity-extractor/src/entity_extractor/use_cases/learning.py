@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from contracts.events import Event, QueryExecuted, QueryRated, RelationshipCreated
 from contracts.identity import Identity
@@ -45,13 +46,16 @@ class LearningUseCases:
         Raises:
             ProblemError: sql-generator cannot answer now.
         """
-        owner = Identity(event.tenantid, event.userid)
-        record = await self._record(event, owner)
+        await self.learn(Identity(event.tenantid, event.userid), event.data.query_id, event.time, since=event.time)
+
+    async def learn(self, owner: Identity, query_id: UUID, executed_at: datetime, *, since: datetime) -> None:
+        """Count what a query uses, unless it was counted, or its user was erased at `since` or later."""
+        record = await self._record(query_id, owner)
         if record is None or record.sql is None:
             return
         key = SourceKey(owner, record.data_source_id)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            if not await self._erasures.hold(transaction, owner, event.time):
+            if not await self._erasures.hold(transaction, owner, since):
                 return
             source = await sources.lock(transaction, key)
             if source.is_deleted or (source.fingerprint is None and not await self._schemas.take_in(transaction, key)):
@@ -65,21 +69,25 @@ class LearningUseCases:
                 facts = _facts(record, record.sql, await entities.columns_of(transaction, key))
             await sources.describe(transaction, key, record.query_id, _asked(key, record.question, facts))
             await self._count_mentions(transaction, key, facts)
-            await self._count_uses(transaction, key, facts, event.time)
+            await self._count_uses(transaction, key, facts, executed_at)
 
     async def rated(self, event: Event[QueryRated]) -> None:
         """A person rated a query: words of a question that was answered wrongly mean nothing."""
-        owner = Identity(event.tenantid, event.userid)
-        key = SourceKey(owner, event.data.data_source_id)
+        key = SourceKey(Identity(event.tenantid, event.userid), event.data.data_source_id)
+        await self.rate(key, event.data.query_id, event.data.trust, event.time, since=event.time)
+
+    async def rate(self, key: SourceKey, query_id: UUID, trust: str, rated_at: datetime, *, since: datetime) -> None:
+        """Keep how far a query is trusted, unless its user was erased at `since` or later."""
+        owner = key.owner
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            if not await self._erasures.hold(transaction, owner, event.time):
+            if not await self._erasures.hold(transaction, owner, since):
                 return
             if not (await sources.lock(transaction, key)).is_deleted:
-                await sources.rate(transaction, key, event.data.query_id, event.data.trust, event.time)
+                await sources.rate(transaction, key, query_id, trust, rated_at)
 
-    async def _record(self, event: Event[QueryExecuted], owner: Identity) -> QueryRecord | None:
+    async def _record(self, query_id: UUID, owner: Identity) -> QueryRecord | None:
         """The query, or None when it is gone by now."""
-        request = QueryRef(query_id=event.data.query_id)
+        request = QueryRef(query_id=query_id)
         try:
             return await self._rpc.call(GET_QUERY, request, owner, timeout_seconds=_RPC_SECONDS)
         except ProblemError as error:

@@ -41,9 +41,13 @@ class SchemaUseCases:
 
     async def synced(self, event: Event[DataSourceSynced]) -> None:
         """A schema was read: the graph holds it as it is now."""
-        key = SourceKey(Identity(event.tenantid, event.userid), event.data.data_source_id)
-        async with self._database.transaction(tenant_id=event.tenantid, user_id=event.userid) as transaction:
-            if not await self._erasures.hold(transaction, key.owner, event.time):
+        await self.look_at(SourceKey(Identity(event.tenantid, event.userid), event.data.data_source_id), event.time)
+
+    async def look_at(self, key: SourceKey, since: datetime) -> None:
+        """Have the graph hold the schema as it is now, unless its user was erased at `since` or later."""
+        owner = key.owner
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await self._erasures.hold(transaction, owner, since):
                 return
             source = await sources.lock(transaction, key)
             if not source.is_deleted:

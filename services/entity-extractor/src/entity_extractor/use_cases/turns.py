@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -86,12 +86,19 @@ class TurnUseCases:
             ProblemError: what reads gave an answer that cannot be used.
         """
         for owner, work in _by_owner(events).items():
-            read = await self._read(owner, work)
-            async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-                if not await self._erasures.hold(transaction, owner, work.since):
-                    raise RetryLater("the user was erased meanwhile", delay=0)
-                await turns.lock(transaction, owner)
-                await self._keep(transaction, owner, work, read)
+            await self._do(owner, work)
+
+    async def look_at(self, owner: Identity, keys: Iterable[TurnKey]) -> None:
+        """Read these, those that were not read yet; raises what `happened` does."""
+        await self._do(owner, _Work(datetime.now(UTC), dict.fromkeys(keys)))
+
+    async def _do(self, owner: Identity, work: _Work) -> None:
+        read = await self._read(owner, work)
+        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
+            if not await self._erasures.hold(transaction, owner, work.since):
+                raise RetryLater("the user was erased meanwhile", delay=0)
+            await turns.lock(transaction, owner)
+            await self._keep(transaction, owner, work, read)
 
     async def _read(self, owner: Identity, work: _Work) -> Mapping[tuple[TurnKey, int], Sequence[Statement]]:
         """What is stated in what was not read yet, before anything is locked: a model takes its time."""
