@@ -373,3 +373,5 @@ async def test_a_store_that_is_away_is_said_and_nothing_is_erased_unseen(running
         file = await files.begin()
         part = FilePart(file_id=file.file_id, index=0, data=b"x")
         assert (await call.problem(WRITE_FILE, part, ada)).type == "unavailable"
+        assert (await call.problem(erase_of(SERVICE), Empty(), ada)).type == "unavailable"
+        assert (await call(GET_FILE, FileRef(file_id=file.file_id), ada)).status == "receiving"

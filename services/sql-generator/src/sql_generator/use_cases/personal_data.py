@@ -6,6 +6,7 @@ from persistence import Database, Transaction
 from persistence.erasures import Erasures
 from persistence.personal_data import Export
 from sql_generator.connections import Connections
+from sql_generator.errors import unavailable
 from sql_generator.repository import files
 from sql_generator.repository.data_sources import forget_schemas
 from sql_generator.tables import data_sources, file_uploads, outbox, query_patterns, rules, usage
@@ -29,7 +30,10 @@ def personal_data(database: Database, erasures: Erasures, connections: Connectio
     async def remove_bytes(transaction: Transaction, owner: Identity) -> None:
         # Before their rows: where the store is away, nothing is said to be erased.
         for location in await files.locations(transaction, owner):
-            await uploads.remove(location)
+            try:
+                await uploads.remove(location)
+            except OSError:
+                raise unavailable("the store of uploaded files is away", retry_after=5) from None
 
     def forget(_: Identity) -> None:
         forget_schemas()
