@@ -15,6 +15,7 @@ from contracts.sql_generator import (
     ContextBlock,
     DataSources,
     DataSourceTest,
+    ListRules,
     Queries,
     QueryDetail,
     QueryOverview,
@@ -22,6 +23,7 @@ from contracts.sql_generator import (
     Rated,
     ResultColumn,
     Rule,
+    RuleMatches,
     Rules,
     SchemaPage,
     Table,
@@ -132,22 +134,19 @@ async def test_a_schema_that_changes_while_it_is_read_is_read_again(ada, service
     assert [table["name"] for table in schema["tables"]] == ["t0", "t1"]
 
 
+def kept(**changes):
+    """A rule as its owner answers with it."""
+    time = "2026-01-02T03:04:05Z"
+    given = {"rule_id": uuid4(), "rule_name": "aliases", "rule_type": "preference", "rule_content": "alias tables"}
+    state = {"status": "active", "origin": "user", "application_count": 0, "last_applied_at": None}
+    return Rule(**{**given, **state, "created_at": time, "updated_at": time, **changes})
+
+
 async def test_a_rule_is_created_and_listed(ada, services):
     rules = []
 
     async def create(request, identity):
-        time = "2026-01-02T03:04:05Z"
-        rules.append(
-            Rule(
-                **request.model_dump(),
-                status="active",
-                origin="user",
-                application_count=0,
-                last_applied_at=None,
-                created_at=time,
-                updated_at=time,
-            )
-        )
+        rules.append(kept(**request.model_dump()))
         return rules[-1]
 
     async def listed(request, identity):
@@ -155,13 +154,56 @@ async def test_a_rule_is_created_and_listed(ada, services):
 
     services.on(sql_generator.CREATE_RULE, create)
     services.on(sql_generator.LIST_RULES, listed)
-    body = {"rule_name": "aliases", "rule_type": "preference", "rule_content": "alias every table"}
+    body = {
+        "rule_name": "no cancelled orders",
+        "rule_type": "constraint",
+        "rule_content": "Sales leave cancelled orders out",
+        "conditions": {"words": ["sales"]},
+        "effects": [{"kind": "limit", "rows": 10, "mode": "maximum"}],
+    }
     created = await ada.post("/api/rules", json=body)
     assert created.status_code == 201
+    assert created.headers["location"] == f"/api/rules/{created.json()['rule_id']}"
+    assert created.json()["effects"] == body["effects"]
     source = str(uuid4())
-    listed_rules = await ada.get("/api/rules", params={"data_source_id": source})
+    wanted = {"data_source_id": source, "status": "active", "rule_type": "constraint", "origin": "user"}
+    listed_rules = await ada.get("/api/rules", params=wanted)
     assert listed_rules.json()["rules"] == [created.json()]
-    assert str(services.asked(sql_generator.LIST_RULES)[-1].data_source_id) == source
+    assert services.asked(sql_generator.LIST_RULES)[-1] == ListRules(**wanted)
+
+
+async def test_a_rule_is_read_changed_confirmed_and_deleted(ada, services):
+    async def one(request, identity):
+        return kept(rule_id=request.rule_id)
+
+    async def deleted(request, identity):
+        return Empty()
+
+    for method in (sql_generator.GET_RULE, sql_generator.UPDATE_RULE, sql_generator.CONFIRM_RULE):
+        services.on(method, one)
+    services.on(sql_generator.DELETE_RULE, deleted)
+    path = f"/api/rules/{(rule_id := uuid4())}"
+    assert (await ada.get(path)).json()["rule_id"] == str(rule_id)
+    assert (await ada.patch(path, json={"status": "retired", "conditions": {"words": ["sales"]}})).status_code == 200
+    asked = services.asked(sql_generator.UPDATE_RULE)[-1]
+    assert (asked.rule_id, asked.status, asked.conditions.words, asked.effects) == (
+        rule_id,
+        "retired",
+        ("sales",),
+        None,
+    )
+    assert (await ada.post(f"{path}/confirm")).json()["rule_id"] == str(rule_id)
+    assert (await ada.delete(path)).status_code == 204
+
+
+async def test_rules_are_matched_with_a_question(ada, services):
+    async def matched(request, identity):
+        return RuleMatches(data_source_id=request.data_source_id, rules=(), sql=request.sql)
+
+    services.on(sql_generator.MATCH_RULES, matched)
+    body = {"question": "How many orders?", "data_source_id": str(uuid4()), "sql": "SELECT 1"}
+    answer = await ada.post("/api/rules/match", json=body)
+    assert (answer.status_code, answer.json()["sql"]) == (200, "SELECT 1")
 
 
 def executed(**changes):

@@ -11,6 +11,7 @@ UNKNOWN = UUID(int=1)
 """A constant, so that the tests have the same names in every process."""
 
 TURN = {"role": "user", "content": "x"}
+RULE = {"rule_name": "x", "rule_type": "constraint", "rule_content": "x"}
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,17 @@ async def test_a_body_made_of_errors_is_refused_without_listing_them(check_probl
         ("PATCH", f"/api/data-sources/{UNKNOWN}", {"name": "x" * 256}, "name"),
         ("POST", "/api/data-sources/x/test", None, "data_source_id"),
         ("POST", "/api/rules", {"rule_name": "x", "rule_type": "preference"}, "rule_content"),
+        ("POST", "/api/rules", RULE | {"conditions": {"colour": "red"}}, "conditions.colour"),
+        ("POST", "/api/rules", RULE | {"conditions": {"intent": "dance"}}, "conditions.intent"),
+        ("POST", "/api/rules", RULE | {"effects": [{"kind": "dance"}]}, "effects.0"),
+        ("POST", "/api/rules", RULE | {"effects": [{"kind": "limit", "rows": "5"}]}, "effects.0.limit.rows"),
+        ("POST", "/api/rules", RULE | {"effects": [{"kind": "limit", "rows": 5, "odd": 1}]}, "effects.0.limit.odd"),
+        ("PATCH", f"/api/rules/{UNKNOWN}", {"status": "proposed"}, "status"),
+        ("PATCH", f"/api/rules/{UNKNOWN}", {"priority": None}, "priority"),
+        ("PATCH", f"/api/rules/{UNKNOWN}", {"origin": "user"}, "origin"),
+        ("GET", "/api/rules?status=asleep", None, "status"),
+        ("DELETE", "/api/rules/1", None, "rule_id"),
+        ("POST", "/api/rules/match", {"question": ""}, "question"),
         ("POST", "/api/queries", {"question": ""}, "question"),
         ("POST", "/api/queries", {"question": "x", "execute": "yes"}, "execute"),
         ("POST", f"/api/queries/{UNKNOWN}/feedback", {}, "body"),

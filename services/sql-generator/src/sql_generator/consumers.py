@@ -7,14 +7,14 @@ from faststream.nats import NatsBroker
 from contracts.sql_generator import SERVICE
 from contracts.topology import ERASURES, RULES_FROM_MEMORIES
 from messaging import Consumer, Delivery, Guard, PersonalData, each
-from sql_generator.use_cases.rules import RuleUseCases
+from sql_generator.use_cases.rules_from_memories import RulesFromMemories
 
 
-def memories(broker: NatsBroker, rules: RuleUseCases, guard: Guard) -> Consumer:
+def memories(broker: NatsBroker, rules: RulesFromMemories, guard: Guard) -> Consumer:
     """Keeps the rules that come from memories as the memories are."""
 
     async def follow(deliveries: Sequence[Delivery]) -> None:
-        await rules.follow_memories([delivery.event for delivery in deliveries])
+        await rules.follow([delivery.event for delivery in deliveries])
 
     return Consumer(broker, RULES_FROM_MEMORIES, guard(follow))
 

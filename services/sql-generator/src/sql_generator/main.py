@@ -49,7 +49,9 @@ from sql_generator.use_cases.precedents import Precedents
 from sql_generator.use_cases.queries import QueryUseCases
 from sql_generator.use_cases.recall import RecallUseCases
 from sql_generator.use_cases.recording import Recorder
+from sql_generator.use_cases.rule_matching import RuleMatching
 from sql_generator.use_cases.rules import RuleUseCases
+from sql_generator.use_cases.rules_from_memories import RulesFromMemories
 from sql_generator.use_cases.writing import Writer
 
 
@@ -98,7 +100,8 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         max_bytes=settings.upload_max_bytes,
         max_files=settings.upload_max_files,
     )
-    rules = RuleUseCases(database, client, erasures)
+    rules = RuleUseCases(database, erasures, activates_learned=settings.rules_activate_learned)
+    from_memories = RulesFromMemories(database, client, erasures)
     writer = Writer(_limits(settings))
     recorder = Recorder(database, outbox, erasures) if settings.memori_enabled else None
     gatherer = ContextGatherer(
@@ -120,6 +123,7 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         data_sources=data_sources,
         files=files,
         rules=rules,
+        matching=RuleMatching(database, data_sources),
         queries=queries,
         feedback=FeedbackUseCases(database, outbox, data_sources, connections, writer, recorder),
         past=HistoryUseCases(database),
@@ -128,7 +132,7 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         personal=personal,
     )
     serve_refused_commands(broker, SERVICE, worker, outbox)
-    memories = consumers.memories(broker, rules, partial(unless_erased, erasures=erasures, database=database))
+    memories = consumers.memories(broker, from_memories, partial(unless_erased, erasures=erasures, database=database))
     erased = consumers.erasures(broker, personal)
     checks: dict[str, Check] = {
         "database": database.ping,

@@ -11,6 +11,7 @@ from sql_generator.use_cases.files import FileUseCases
 from sql_generator.use_cases.history import HistoryUseCases
 from sql_generator.use_cases.queries import QueryUseCases
 from sql_generator.use_cases.recall import RecallUseCases
+from sql_generator.use_cases.rule_matching import RuleMatching
 from sql_generator.use_cases.rules import RuleUseCases
 
 
@@ -20,6 +21,7 @@ def register(
     data_sources: DataSourceUseCases,
     files: FileUseCases,
     rules: RuleUseCases,
+    matching: RuleMatching,
     queries: QueryUseCases,
     feedback: FeedbackUseCases,
     past: HistoryUseCases,
@@ -45,7 +47,12 @@ def register(
     serve(broker, contract.DELETE_FILE, files.delete)
     serve(broker, contract.CREATE_RULE, rules.create)
     serve(broker, contract.PROPOSE_RULE, rules.propose)
+    serve(broker, contract.GET_RULE, rules.get)
+    serve(broker, contract.UPDATE_RULE, rules.update)
+    serve(broker, contract.CONFIRM_RULE, rules.confirm)
+    serve(broker, contract.DELETE_RULE, rules.delete)
     serve(broker, contract.LIST_RULES, rules.list)
+    serve(broker, contract.MATCH_RULES, matching.match)
     serve(broker, contract.GENERATE, queries.generate)
     serve(broker, contract.EXECUTE, queries.execute)
     serve(broker, contract.GET_QUERY, queries.get)

@@ -47,6 +47,9 @@ class SqlGeneratorSettings(DatabaseSettings):
     upload_conversion_seconds: float = Field(default=300.0, gt=0, le=3_600)
     upload_conversions: int = Field(default=2, ge=1, le=16, description="How many files are converted at once")
 
+    # Off: what was learned from a conversation waits until the user confirms it.
+    rules_activate_learned: bool = False
+
     query_timeout_seconds: float = Field(default=30.0, gt=0, le=300)
     query_max_rows: int = Field(default=1_000, ge=1, le=100_000)
     # Above this an answer with its context no longer fits one message.

@@ -68,6 +68,7 @@ rules = Table(
     Column("rule_type", Text, nullable=False),
     Column("rule_content", Text, nullable=False),
     Column("conditions", JSONB, nullable=False),
+    Column("effects", JSONB, nullable=False),
     Column("priority", Integer, nullable=False),
     Column("status", Text, nullable=False),
     Column("is_active", Boolean, Computed("status = 'active'", persisted=True)),
@@ -89,6 +90,8 @@ query_patterns = Table(
     # The same for questions of the same normalised wording; a hash, because an index holds no long text.
     Column("question_key", Text),
     Column("generated_sql", Text),
+    # Before the rules had their say, where that is not the same.
+    Column("drafted_sql", Text),
     Column("query_intent", Text),
     Column("status", Text, nullable=False),
     Column("execution_time_ms", Double),

@@ -14,7 +14,7 @@ from contracts.memory_store import CREATE, FETCH_CONTENTS, Contents, MemoryConte
 from contracts.methods import Empty, ProblemError
 from contracts.personal_data import ExportData, erase_of, export_of
 from contracts.problems import problem
-from contracts.sql_generator import CREATE_RULE, LIST_RULES, ListRules, NewRule
+from contracts.sql_generator import CREATE_RULE, LIST_RULES, ListRules, NewRule, RuleConditions
 from contracts.topology import ERASURES, RULES_FROM_MEMORIES
 from messaging import create_broker, serve
 from sql_generator.repository.data_sources import _parsed
@@ -82,7 +82,9 @@ def erased():
 async def use(call, model, says, identity, shop):
     """A data source, a rule and a question of a user."""
     source = await call.source(identity, shop)
-    await call(CREATE_RULE, rule(data_source_id=source.data_source_id, conditions={"deep": [1, {"a": None}]}), identity)
+    await call(
+        CREATE_RULE, rule(data_source_id=source.data_source_id, conditions=RuleConditions(words=("sales",))), identity
+    )
     model.enqueue(says("SELECT count(*) AS n FROM orders"))
     return await call.ask(identity, QUESTION, data_source_id=source.data_source_id, execute=True)
 
@@ -107,7 +109,7 @@ async def test_everything_goes_out_but_secrets_and_what_is_derived(service, ada,
     assert (used["model"], used["calls"], used["cost_usd"]) == ("anthropic/claude-test", 1, None)
     assert (source["name"], source["kind"], source["status"]) == ("shop", "sqlite", "ready")
     assert [table["name"] for table in source["schema"]["tables"]] == ["customers", "orders"]
-    assert (kept["rule_content"], kept["conditions"]) == ("aliases", {"deep": [1, {"a": None}]})
+    assert (kept["rule_content"], kept["conditions"]) == ("aliases", {"tables": [], "intent": None, "words": ["sales"]})
     assert (query["natural_language_query"], query["generated_sql"]) == (QUESTION, answer.sql)
     assert query["answer"]["status"] == "executed"
     assert not {"connection", "tenant_id", "user_id"} & source.keys()

@@ -100,7 +100,7 @@ async def test_the_model_is_shown_what_is_known_and_the_answer_names_what_was_us
         assert answer.status == "generated"
         assert [used.memory_id for used in answer.memories] == [paid.memory_id]
         assert [(used.rule_id, used.rule_type) for used in answer.rules] == [(new.rule_id, "preference")]
-        assert answer.rules[0].effect == "followed by the model"
+        assert answer.rules[0].effect == "asked of the model"
         (shown,) = prompts(model)
         for part in (paid.content, "The user's name is Ada", "alias every table", "orders.customer_id = customers.id"):
             assert part in shown

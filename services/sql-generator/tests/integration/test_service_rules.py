@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from unittest.mock import ANY
 from uuid import uuid4
 
 import nats
@@ -10,15 +11,25 @@ from contracts.events import MemoryCreated, MemoryDeleted, MemoryUpdated, event
 from contracts.methods import MAX_MESSAGE_BYTES, Empty
 from contracts.personal_data import erase_of
 from contracts.sql_generator import (
+    CONFIRM_RULE,
     CREATE_RULE,
+    DELETE_RULE,
+    GET_RULE,
     LIST_RULES,
     PROPOSE_RULE,
     SERVICE,
+    UPDATE_RULE,
+    FilterRows,
+    LimitRows,
     ListRules,
     NewRule,
     ProposeRule,
+    RuleConditions,
+    RuleRef,
+    UpdateRule,
 )
 from contracts.topology import RULES_FROM_MEMORIES
+from messaging.paging import ROOM_BYTES
 from persistence.cursor import encode
 
 
@@ -63,10 +74,11 @@ async def listed(call, identity, **changes):
 
 
 async def test_a_rule_is_active_from_its_creation_and_created_once(service, ada):
-    new = rule(conditions={"intent": "aggregate"}, priority=7)
+    new = rule(conditions=RuleConditions(intent="aggregate"), effects=(LimitRows(rows=5),), priority=7)
     async with service() as call:
         made = await call(CREATE_RULE, new, ada)
-        assert (made.status, made.origin, made.conditions) == ("active", "user", {"intent": "aggregate"})
+        assert (made.status, made.origin, made.conditions) == ("active", "user", new.conditions)
+        assert made.effects == new.effects
         assert await call(CREATE_RULE, new.model_copy(update={"rule_name": "other"}), ada) == made
         assert await listed(call, ada) == (made,)
 
@@ -95,6 +107,71 @@ async def test_what_was_learned_before_an_erasure_is_not_proposed_after_it(servi
         await call(erase_of(SERVICE), Empty(), ada)
         assert (await call.problem(PROPOSE_RULE, before, ada)).type == "conflict"
         assert await listed(call, ada) == ()
+
+
+async def test_a_proposed_rule_applies_once_it_is_confirmed(service, ada):
+    async with service() as call:
+        made = await call(PROPOSE_RULE, proposal(), ada)
+        confirmed = await call(CONFIRM_RULE, RuleRef(rule_id=made.rule_id), ada)
+        assert (confirmed.status, confirmed.origin) == ("active", "learned")
+        assert await call(CONFIRM_RULE, RuleRef(rule_id=made.rule_id), ada) == confirmed.model_copy(
+            update={"updated_at": ANY}
+        )
+
+
+async def test_learned_rules_apply_at_once_where_that_is_set(service, ada):
+    async with service(rules_activate_learned=True) as call:
+        assert (await call(PROPOSE_RULE, proposal(), ada)).status == "active"
+
+
+async def test_a_rule_is_changed_retired_had_back_and_deleted(service, ada, eve):
+    async with service() as call:
+        made = await call(CREATE_RULE, rule(effects=(LimitRows(rows=5),)), ada)
+        ref = RuleRef(rule_id=made.rule_id)
+        words = RuleConditions(words=("sales",))
+        changed = await call(UPDATE_RULE, UpdateRule(**ref.model_dump(), conditions=words, effects=()), ada)
+        assert (changed.conditions, changed.effects, changed.rule_content) == (words, (), made.rule_content)
+        assert changed.updated_at > made.updated_at
+        for status in ("retired", "active"):
+            assert (await call(UPDATE_RULE, UpdateRule(**ref.model_dump(), status=status), ada)).status == status
+        for method, request in (
+            (GET_RULE, ref),
+            (UPDATE_RULE, UpdateRule(**ref.model_dump(), priority=1)),
+            (CONFIRM_RULE, ref),
+            (DELETE_RULE, ref),
+        ):
+            problem = await call.problem(method, request, eve)
+            assert (problem.type, problem.errors[0].field) == ("not-found", "rule_id")
+        await call(DELETE_RULE, ref, ada)
+        assert (await call.problem(GET_RULE, ref, ada)).type == "not-found"
+
+
+async def test_rules_are_listed_by_status_type_and_origin(service, ada):
+    async with service() as call:
+        mine = await call(CREATE_RULE, rule(rule_content="mine", rule_type="constraint"), ada)
+        learned = await call(PROPOSE_RULE, proposal(), ada)
+        assert await listed(call, ada, status="proposed") == (learned,)
+        assert await listed(call, ada, origin="user") == (mine,)
+        assert await listed(call, ada, rule_type="constraint", status="active") == (mine,)
+        assert await listed(call, ada, rule_type="validation") == ()
+
+
+async def test_the_words_of_a_memory_are_changed_in_the_memory(service, ada, others, stack, eventually):
+    await others.start()
+    memory = uuid4()
+    others.contents = {memory: "Never use aliases"}
+    async with service() as call:
+        await publish(stack, created(memory))
+        await eventually(lambda: drained(stack))
+        assert (await call.problem(DELETE_RULE, RuleRef(rule_id=memory), ada)).type == "conflict"
+        problem = await call.problem(UPDATE_RULE, UpdateRule(rule_id=memory, rule_content="x"), ada)
+        assert (problem.type, "change the memory" in problem.detail) == ("conflict", True)
+        await call(UPDATE_RULE, UpdateRule(rule_id=memory, priority=7, status="retired"), ada)
+        others.contents[memory] = "Always use aliases"
+        await publish(stack, updated(memory))
+        await eventually(lambda: drained(stack))
+        kept = await call(GET_RULE, RuleRef(rule_id=memory), ada)
+        assert (kept.rule_content, kept.priority, kept.status) == ("Always use aliases", 7, "retired")
 
 
 async def test_rules_are_paged_by_priority(service, ada):
@@ -131,7 +208,10 @@ async def test_rules_that_do_not_fit_one_message_come_in_several_pages(service, 
 
 
 async def test_a_rule_that_fits_no_list_is_refused_and_not_kept(service, ada):
-    large = rule(conditions={"large": "x" * (MAX_MESSAGE_BYTES - 2_000)})
+    values = tuple("x" * 1_000 for _ in range(100))
+    effects = [FilterRows(table="t", column="c", operator="in", values=values) for _ in range(5)]
+    large = rule(effects=(*effects, FilterRows(table="t", column="c", operator="in", values=values[:20])))
+    assert ROOM_BYTES < len(large.model_dump_json()) < MAX_MESSAGE_BYTES
     async with service() as call:
         assert (await call.problem(CREATE_RULE, large, ada)).type == "too-large"
         assert await listed(call, ada) == ()

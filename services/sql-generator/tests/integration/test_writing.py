@@ -5,6 +5,7 @@ import time
 
 from contracts.sql_generator import DatabaseSchema, Table
 from sql_generator.generation.model import Draft, GenerationContext
+from sql_generator.rules.rulebook import RuleBook
 from sql_generator.sources import Limits
 from sql_generator.sources.connect import ConnectPolicy, open_source
 from sql_generator.use_cases.writing import Writer
@@ -33,7 +34,9 @@ async def test_a_statement_is_stopped_at_the_deadline_of_the_question(shop):
     started = time.monotonic()
     deadline = asyncio.get_running_loop().time() + 1.0
     writer = Writer(Limits(seconds=20))
-    written = await writer.write(Says(ENDLESS), context, source, execute=True, deadline=deadline)
+    written = await writer.write(
+        Says(ENDLESS), context, RuleBook((), context.question, context.schema), source, execute=True, deadline=deadline
+    )
     assert time.monotonic() - started < 5
     assert written.status == "failed"
     assert "was stopped" in written.reason

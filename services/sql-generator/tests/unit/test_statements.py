@@ -1,8 +1,13 @@
+from datetime import UTC, datetime
+from uuid import uuid4
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.sql_generator import Column, DatabaseSchema, LimitRows, Rule, RuleConditions, Table
 from sql_generator.domain.statements import MAX_SIGNATURE_CHARS, asks_for_change, changes_data, is_query, signature
+from sql_generator.rules.rulebook import RuleBook
 from sql_generator.use_cases.writing import judge
 from sql_guard.functions import ALLOWED
 
@@ -64,19 +69,30 @@ def test_what_is_no_query_has_no_signature(sql):
     assert signature(sql, "sqlite") is None
 
 
+def limit_by_intent():
+    """A rule that has to look at the statement."""
+    now = datetime.now(UTC)
+    said = {"rule_name": "r", "rule_type": "constraint", "rule_content": "r", "effects": (LimitRows(rows=9),)}
+    state = {"status": "active", "origin": "user", "application_count": 0, "last_applied_at": None}
+    times = {"created_at": now, "updated_at": now}
+    return Rule(rule_id=uuid4(), conditions=RuleConditions(intent="select"), **said, **state, **times)
+
+
 @pytest.mark.parametrize("dialect", ["postgres", "sqlite"])
 @pytest.mark.parametrize("count", range(5))
 async def test_a_call_with_any_number_of_arguments_is_judged(dialect, count):
+    schema = DatabaseSchema(dialect=dialect, tables=(Table(name="t", columns=(Column(name="a", type="TEXT"),)),))
+    rules = RuleBook([limit_by_intent()], "How many?", schema)
     arguments = ", ".join(("a", "'b'", "1", "c")[:count])
     judged = [
-        await judge(f"SELECT {name}({arguments}) FROM t", dialect, frozenset({"t"}))
-        for name in sorted(ALLOWED[dialect].scalar)
+        await judge(f"SELECT {name}({arguments}) FROM t", schema, rules) for name in sorted(ALLOWED[dialect].scalar)
     ]
     assert any(one.verdict.allowed for one in judged)
 
 
 async def test_a_call_that_only_the_engine_can_refuse_is_allowed_without_a_signature():
-    judged = await judge("SELECT lower() FROM t", "postgres", frozenset({"t"}))
+    schema = DatabaseSchema(dialect="postgres", tables=(Table(name="t", columns=()),))
+    judged = await judge("SELECT lower() FROM t", schema, RuleBook([], "How many?", schema))
     assert judged.verdict.allowed
     assert judged.signature is None
 

@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 
 from contracts.base import Cursor, Message, Text, UtcTime
 from contracts.methods import Empty, Method
-from contracts.sql_generator.queries import Answer, Intent, QueryRef, QueryStatus, Trust
+from contracts.sql_generator.queries import Answer, QueryRef, QueryStatus, Trust
+from contracts.sql_generator.questions import Intent
 from contracts.sql_generator.service import SERVICE
 
 Rating: TypeAlias = Annotated[int, Field(ge=1, le=5)]

@@ -1,22 +1,20 @@
 """Queries: a question, the SQL that answers it, and what came of it."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from contracts.base import JsonObject, Message, Text, UtcTime
+from contracts.base import JsonObject, Message, UtcTime
 from contracts.methods import Method
 from contracts.sql_generator.data_sources import SourceKind
+from contracts.sql_generator.questions import Intent, Question
 from contracts.sql_generator.rules import RuleType
 from contracts.sql_generator.service import SERVICE
 from contracts.sql_generator.usage import ModelUsage
 
-Intent: TypeAlias = Literal["select", "aggregate", "join", "filter", "group_by"]
 QueryStatus: TypeAlias = Literal["generated", "executed", "refused", "abstained", "failed"]
 Trust: TypeAlias = Literal["candidate", "verified", "deprecated", "stale"]
-MAX_QUESTION_CHARS = 1_000
-Question: TypeAlias = Annotated[Text, Field(min_length=1, max_length=MAX_QUESTION_CHARS)]
 
 
 class NewQuestion(Message):

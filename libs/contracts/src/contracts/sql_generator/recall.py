@@ -10,7 +10,8 @@ from contracts.entity_extractor import QuestionContext
 from contracts.memory_store import Role
 from contracts.methods import Method
 from contracts.sql_generator.data_sources import SourceKind, Table
-from contracts.sql_generator.queries import Question, UsedMemory, UsedPattern
+from contracts.sql_generator.queries import UsedMemory, UsedPattern
+from contracts.sql_generator.questions import Question
 from contracts.sql_generator.rules import RuleType
 from contracts.sql_generator.service import SERVICE
 

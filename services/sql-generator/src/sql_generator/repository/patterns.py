@@ -44,7 +44,9 @@ OFFERED = and_(
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What is kept of a question. `is_final` is False when the same id may be asked once more."""
+    """What is kept of a question. `drafted` is the SQL before the rules had their say, where that is not the same;
+    `is_final` is False when the same id may be asked once more.
+    """
 
     answer: Answer
     signature: str | None
@@ -52,6 +54,7 @@ class Pattern:
     columns: tuple[str, ...]
     was_successful: bool | None
     embedding: Embedding | None
+    drafted: str | None = None
     is_final: bool = True
 
     @property
@@ -68,6 +71,7 @@ class StoredQuery:
     data_source_id: UUID
     question: str
     sql: str | None
+    drafted: str | None
     status: QueryStatus
     signature: str | None
     trust: Trust
@@ -93,6 +97,7 @@ async def put(transaction: Transaction, owner: Identity, pattern: Pattern, grade
         "natural_language_query": pattern.question,
         "question_key": question_key(pattern.question),
         "generated_sql": answer.sql,
+        "drafted_sql": pattern.drafted if pattern.drafted != answer.sql else None,
         "query_intent": answer.intent,
         "query_signature": pattern.signature,
         "tables_used": list(pattern.tables),
@@ -127,6 +132,7 @@ async def find(transaction: Transaction, owner: Identity, query_id: UUID) -> Sto
         table.c.data_source_id,
         table.c.natural_language_query,
         table.c.generated_sql,
+        table.c.drafted_sql,
         table.c.status,
         table.c.query_signature,
         table.c.trust,
@@ -140,6 +146,7 @@ async def find(transaction: Transaction, owner: Identity, query_id: UUID) -> Sto
         data_source_id=row.data_source_id,
         question=row.natural_language_query,
         sql=row.generated_sql,
+        drafted=row.drafted_sql or row.generated_sql,
         status=row.status,
         signature=row.query_signature,
         trust=row.trust,
@@ -154,7 +161,7 @@ async def turns(
     statement = (
         select(
             table.c.natural_language_query.label("question"),
-            table.c.generated_sql.label("sql"),
+            func.coalesce(table.c.drafted_sql, table.c.generated_sql).label("sql"),
             table.c.answer["clarifying_question"].astext.label("clarifying_question"),
             table.c.created_at.label("asked_at"),
         )
@@ -175,7 +182,12 @@ async def set_outcome(
     transaction: Transaction, owner: Identity, answer: Answer, *, was_successful: bool | None, now: datetime
 ) -> bool:
     """Keep what running the query came to; success that is unknown (None) stays as it was. False when it is gone."""
-    values = _outcome(answer, was_successful=was_successful)
+    drafted = func.coalesce(table.c.drafted_sql, table.c.generated_sql)
+    values = {
+        **_outcome(answer, was_successful=was_successful),
+        "generated_sql": answer.sql,
+        "drafted_sql": func.nullif(drafted, answer.sql),
+    }
     if was_successful is None:
         del values["was_successful"]
     statement = update(table).where(is_query(owner, answer.query_id)).values(**values, updated_at=now)
@@ -205,7 +217,7 @@ async def candidates(
         select(
             table.c.pattern_id,
             table.c.natural_language_query.label("question"),
-            table.c.generated_sql.label("sql"),
+            func.coalesce(table.c.drafted_sql, table.c.generated_sql).label("sql"),
             table.c.trust,
             cosine,
         )

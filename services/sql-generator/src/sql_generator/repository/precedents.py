@@ -4,12 +4,13 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, case, exists, select
+from sqlalchemy import Row, and_, case, exists, func, select
 
 from contracts.identity import Identity
 from persistence import Transaction
 from sql_generator.domain.precedents import Precedent
 from sql_generator.repository.patterns import OFFERED, owned
+from sql_generator.rules.rulebook import ASKED
 from sql_generator.tables import query_patterns as table
 
 
@@ -28,7 +29,7 @@ async def still_verified(transaction: Transaction, owner: Identity, ids: Collect
     statement = select(
         table.c.pattern_id,
         table.c.natural_language_query.label("question"),
-        table.c.generated_sql.label("sql"),
+        func.coalesce(table.c.drafted_sql, table.c.generated_sql).label("sql"),
         table.c.conversation_id,
         table.c.verified_by,
         case((table.c.verified_by == "person", table.c.verified_at), else_=table.c.created_at).label("as_of"),
@@ -44,7 +45,8 @@ def _precedent(row: Row[Any]) -> Precedent:
         question=row.question,
         sql=row.sql,
         conversation_id=row.conversation_id,
-        rule_ids=tuple(UUID(rule["rule_id"]) for rule in row.rules or ()),
+        # What else rules did, they do again if they still hold.
+        rule_ids=tuple(UUID(rule["rule_id"]) for rule in row.rules or () if rule["effect"] == ASKED),
         verified_by=row.verified_by,
         as_of=row.as_of,
         is_doubted=row.is_doubted,

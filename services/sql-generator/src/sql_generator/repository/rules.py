@@ -10,13 +10,16 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts.identity import Identity
 from contracts.memory_store import MemoryContent
-from contracts.sql_generator import NewRule, Rule, RuleOrigin, RuleStatus
+from contracts.sql_generator import ListRules, NewRule, Rule, RuleOrigin, RuleStatus, UpdateRule
 from persistence import Transaction
 from sql_generator.domain.rules import rule_name_of, rule_type_of
 from sql_generator.tables import rules as table
 
 _COLUMNS = [column for column in table.c if column.name not in {"tenant_id", "user_id", "is_active"}]
+_AS_JSON = {"conditions", "effects"}
 _DEFAULT_PRIORITY = 100
+MAX_ACTIVE = 500
+"""How many rules of a user may hold for one data source: all of them are looked at for every question."""
 
 
 async def add(
@@ -25,8 +28,8 @@ async def add(
     new: NewRule,
     now: datetime,
     *,
-    status: RuleStatus = "active",
-    origin: RuleOrigin = "user",
+    status: RuleStatus,
+    origin: RuleOrigin,
 ) -> Rule | None:
     """The new rule, or None when the id exists already."""
     statement = (
@@ -34,8 +37,8 @@ async def add(
         .values(
             tenant_id=owner.tenant_id,
             user_id=owner.user_id,
-            **new.model_dump(include=NewRule.model_fields.keys() - {"conditions"}),
-            conditions=new.model_dump(mode="json")["conditions"],
+            **new.model_dump(include=NewRule.model_fields.keys() - _AS_JSON),
+            **new.model_dump(mode="json", include=_AS_JSON),
             status=status,
             origin=origin,
             application_count=0,
@@ -74,16 +77,23 @@ async def saying(transaction: Transaction, owner: Identity, new: NewRule) -> Rul
 async def page(
     transaction: Transaction,
     owner: Identity,
+    wanted: ListRules,
     *,
-    data_source_id: UUID | None,
     after: tuple[int, datetime, UUID] | None,
     limit: int,
 ) -> list[Rule]:
-    """Up to `limit` rules by priority, time and id, all falling; with a data source those that hold for it."""
+    """Up to `limit` of the wanted rules by priority, time and id, all falling."""
     order = (table.c.priority, table.c.created_at, table.c.rule_id)
     statement = select(*_COLUMNS).where(_owned(owner)).order_by(*(column.desc() for column in order)).limit(limit)
-    if data_source_id is not None:
-        statement = statement.where(_holds_for(data_source_id))
+    if wanted.data_source_id is not None:
+        statement = statement.where(_holds_for(wanted.data_source_id))
+    for column, value in (
+        (table.c.status, wanted.status),
+        (table.c.rule_type, wanted.rule_type),
+        (table.c.origin, wanted.origin),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
     if after is not None:
         priority, *rest = after
         # As bigint: whoever writes a cursor of their own gets an empty page, not an error.
@@ -91,15 +101,48 @@ async def page(
     return [_rule(row) for row in await transaction.execute(statement)]
 
 
-async def applicable(transaction: Transaction, owner: Identity, data_source_id: UUID, *, limit: int) -> list[Rule]:
-    """The active rules for a data source, the highest priority first."""
+async def active(transaction: Transaction, owner: Identity, data_source_id: UUID | None, *, limit: int) -> list[Rule]:
+    """Up to `limit` active rules, of a data source those that hold for it."""
+    return await for_source(transaction, owner, data_source_id, limit=limit, statuses=["active"])
+
+
+async def for_source(
+    transaction: Transaction,
+    owner: Identity,
+    data_source_id: UUID | None,
+    *,
+    limit: int,
+    statuses: Collection[RuleStatus] = ("active", "proposed", "retired"),
+) -> list[Rule]:
+    """Up to `limit` rules of these statuses, the active and the most important first."""
     statement = (
         select(*_COLUMNS)
-        .where(_owned(owner), table.c.status == "active", _holds_for(data_source_id))
-        .order_by(table.c.priority.desc(), table.c.created_at.desc(), table.c.rule_id.desc())
+        .where(_owned(owner), table.c.status.in_(statuses))
+        .order_by(table.c.is_active.desc(), table.c.priority.desc(), table.c.created_at.desc())
         .limit(limit)
     )
+    if data_source_id is not None:
+        statement = statement.where(_holds_for(data_source_id))
     return [_rule(row) for row in await transaction.execute(statement)]
+
+
+async def change(transaction: Transaction, owner: Identity, request: UpdateRule, now: datetime) -> Rule | None:
+    """The rule with what the request gives; None when it is gone."""
+    given = request.model_dump(exclude={"rule_id"} | _AS_JSON, exclude_none=True)
+    as_json = request.model_dump(mode="json", include=_AS_JSON, exclude_none=True)
+    statement = (
+        update(table)
+        .where(_owned(owner), table.c.rule_id == request.rule_id)
+        .values(**given, **as_json, updated_at=now)
+        .returning(*_COLUMNS)
+    )
+    row = (await transaction.execute(statement)).one_or_none()
+    return _rule(row) if row else None
+
+
+async def remove(transaction: Transaction, owner: Identity, rule_id: UUID) -> None:
+    """Delete the rule."""
+    await transaction.execute(delete(table).where(_owned(owner), table.c.rule_id == rule_id))
 
 
 async def count_applications(
@@ -134,6 +177,7 @@ async def put_from_memory(transaction: Transaction, owner: Identity, memory: Mem
         rule_id=memory.memory_id,
         **said,
         conditions={},
+        effects=[],
         priority=_DEFAULT_PRIORITY,
         status="active",
         origin="memory",

@@ -21,8 +21,10 @@ from sql_generator.domain.patterns import examples_for
 from sql_generator.domain.remembering import tells_of_an_answer
 from sql_generator.errors import not_found
 from sql_generator.generation.model import Example, GenerationContext, RuleText, Turn
-from sql_generator.repository import grades, patterns, rules
+from sql_generator.repository import grades, patterns
+from sql_generator.rules.rulebook import RuleBook
 from sql_generator.use_cases.conversation import Conversations
+from sql_generator.use_cases.rulebooks import active_rules
 
 _log = logger(__name__)
 
@@ -30,7 +32,6 @@ MISSING = Counter("memori_context_missing_total", "Parts of a question's context
 
 _EMBED_SECONDS = 1.5
 _PART_SECONDS = 2.0
-_MAX_RULES = 20
 
 ReplyT = TypeVar("ReplyT")
 
@@ -47,14 +48,14 @@ class Gathered:
     embedding: Embedding | None = None
     missing: tuple[str, ...] = ()
 
-    def context(self, question: str, schema: DatabaseSchema) -> GenerationContext:
+    def context(self, rules: RuleBook, question: str, schema: DatabaseSchema) -> GenerationContext:
         """What a model may use."""
         return GenerationContext(
             question=question,
             schema=schema,
             memories=self.memories,
             rules=tuple(
-                RuleText(rule.rule_id, rule.rule_name, rule.rule_type, rule.rule_content) for rule in self.rules
+                RuleText(rule.rule_id, rule.rule_name, rule.rule_type, rule.rule_content) for rule in rules.shown
             ),
             examples=self.examples,
             knowledge=self.knowledge,
@@ -81,12 +82,11 @@ class ContextGatherer:
     ) -> Gathered:
         """The context of a question about a data source, asked in a conversation if any."""
         if not self._recall:
-            found, are_all = await self._rules(data_source_id, owner)
-            return Gathered(rules=found, missing=() if are_all else ("rules",))
+            return Gathered(rules=await active_rules(self._database, owner, data_source_id))
         asked = ContextOf(question=question, data_source_id=data_source_id)
-        (embedding, recalled, examples), (found, are_all), (turns, are_turns), knowledge = await asyncio.gather(
+        (embedding, recalled, examples), found, (turns, are_turns), knowledge = await asyncio.gather(
             self._remembered(question, data_source_id, owner, asked_in),
-            self._rules(data_source_id, owner),
+            active_rules(self._database, owner, data_source_id),
             self._turns(asked_in, data_source_id, owner),
             self._part("knowledge", self._rpc.call(CONTEXT, asked, owner, timeout_seconds=_PART_SECONDS)),
         )
@@ -94,7 +94,6 @@ class ContextGatherer:
             *(["embeddings"] if embedding is None or (recalled is not None and recalled.degraded) else []),
             *(["memories"] if recalled is None else []),
             *(["knowledge"] if knowledge is None else []),
-            *([] if are_all else ["rules"]),
             *([] if are_turns else ["turns"]),
         ]
         rule_ids = {rule.rule_id for rule in found}
@@ -156,12 +155,6 @@ class ContextGatherer:
         if not are_all:
             MISSING.labels("turns").inc()
         return turns, are_all
-
-    async def _rules(self, data_source_id: UUID, owner: Identity) -> tuple[tuple[Rule, ...], bool]:
-        """The most important rules, and whether they are all that apply."""
-        async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            found = await rules.applicable(transaction, owner, data_source_id, limit=_MAX_RULES + 1)
-        return tuple(found[:_MAX_RULES]), len(found) <= _MAX_RULES
 
     async def _examples(
         self, question: str, data_source_id: UUID, owner: Identity, embedding: Embedding | None

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from contracts.events import QueryRated
 from contracts.identity import Identity
-from contracts.sql_generator import Answer, QueryDetail, Rate, Rated
+from contracts.sql_generator import Answer, QueryDetail, Rate, Rated, UsedRule
 from messaging import Outbox
 from persistence import Database, Transaction
 from sql_generator.connections import Connections
@@ -20,6 +20,7 @@ from sql_generator.repository.grades import Given, Grade
 from sql_generator.repository.patterns import Pattern
 from sql_generator.use_cases.data_sources import DataSourceUseCases
 from sql_generator.use_cases.recording import Recorder
+from sql_generator.use_cases.rulebooks import rulebook
 from sql_generator.use_cases.writing import Judgement, Writer, Written, judge
 
 # From the request to the answer, so that it comes before whoever asked stops waiting.
@@ -81,12 +82,12 @@ class FeedbackUseCases:
         schema = await stored.schema()
         if schema is None:
             raise conflict("the data source has not been synced yet")
-        relations = frozenset(table.name for table in schema.tables)
-        judgement = await judge(request.corrected_sql, schema.dialect, relations)
+        rules = await rulebook(self._database, owner, query.data_source_id, question=query.question, schema=schema)
+        judgement = await judge(request.corrected_sql, schema, rules)
         if not judgement.verdict.allowed:
             raise invalid("corrected_sql", judgement.verdict.reason)
-        sql = judgement.verdict.sql
-        if sql == query.sql:
+        sql = judgement.drafted
+        if query.sql in {sql, judgement.verdict.sql}:
             return None
         draft = Draft(sql, "A person wrote this SQL.", intent_of(sql, schema.dialect), 1.0)
         deadline = asyncio.get_running_loop().time() + _SECONDS
@@ -94,11 +95,11 @@ class FeedbackUseCases:
             source = await self._connections.reachable_source(stack, stored, owner)
             context = GenerationContext(query.question, schema)
             written, failed = await self._writer.check(
-                draft, context, source, execute=request.execute, deadline=deadline
+                draft, context, rules, source, execute=request.execute, deadline=deadline
             )
         if failed is not None or written.judgement is None:
             raise invalid("corrected_sql", failed.error if failed else written.reason or "it may not run")
-        return _pattern(query, draft, written, written.judgement)
+        return _pattern(query, draft, written, written.judgement, rules.used(written.judgement.done))
 
     async def _correct(
         self,
@@ -128,11 +129,13 @@ async def _found(transaction: Transaction, owner: Identity, query_id: UUID, *, l
     return found
 
 
-def _pattern(query: QueryDetail, draft: Draft, written: Written, judgement: Judgement) -> Pattern:
+def _pattern(
+    query: QueryDetail, draft: Draft, written: Written, judgement: Judgement, rules: tuple[UsedRule, ...]
+) -> Pattern:
     result = written.run.result if written.run else None
     answer = Answer(
         # The same correction again is the same query.
-        query_id=uuid5(query.query_id, judgement.verdict.sql),
+        query_id=uuid5(query.query_id, judgement.drafted),
         question=query.question,
         question_in_full=query.question_in_full,
         data_source_id=query.data_source_id,
@@ -143,6 +146,7 @@ def _pattern(query: QueryDetail, draft: Draft, written: Written, judgement: Judg
         intent=draft.intent,
         confidence=draft.confidence,
         model=_PERSON,
+        rules=rules,
         reason=written.reason,
         degraded=() if written.is_explained else ("source",),
         result=result,
@@ -154,6 +158,7 @@ def _pattern(query: QueryDetail, draft: Draft, written: Written, judgement: Judg
         columns=judgement.verdict.columns,
         was_successful=True if result else None,
         embedding=None,
+        drafted=judgement.drafted,
     )
 
 

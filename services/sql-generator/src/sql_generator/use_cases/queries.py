@@ -2,8 +2,10 @@
 
 import asyncio
 import math
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -15,10 +17,8 @@ from contracts.sql_generator import (
     QueryRecord,
     QueryRef,
     QueryStatus,
-    Rule,
     UsedMemory,
     UsedPattern,
-    UsedRule,
 )
 from persistence import Database
 from sql_generator.connections import Connections
@@ -30,12 +30,14 @@ from sql_generator.progress import Reporter, report
 from sql_generator.repository import patterns
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.repository.patterns import Pattern, StoredQuery
+from sql_generator.rules.rulebook import ASKED, RuleBook
 from sql_generator.use_cases.accounts import Accounts, Meter
 from sql_generator.use_cases.context import ContextGatherer, Gathered
 from sql_generator.use_cases.data_sources import DataSourceUseCases
 from sql_generator.use_cases.precedents import PRECEDENT, Precedents
 from sql_generator.use_cases.recording import Recorder
-from sql_generator.use_cases.writing import Run, Writer, Written, judge
+from sql_generator.use_cases.rulebooks import rulebook
+from sql_generator.use_cases.writing import Run, Writer, Written, judge, refusal
 
 QUERIES = Counter("memori_queries_total", "Questions by what came of them", ("status",))
 
@@ -91,20 +93,21 @@ class QueryUseCases:
         gathered = await self._gatherer.gather(
             request.question, stored.source.data_source_id, owner, asked_in=request.conversation_id
         )
-        context = gathered.context(request.question, schema)
+        rules = RuleBook(gathered.rules, request.question, schema)
+        context = gathered.context(rules, request.question, schema)
         precedent = await self._precedents.find(request, gathered, schema, owner) if self._precedents else None
         meter = self._accounts.meter(owner, began)
         try:
             async with AsyncExitStack() as stack:
                 source = await self._connections.reachable_source(stack, stored, owner)
                 written = await self._writer.write(
-                    meter, context, source, execute=request.execute, deadline=deadline, precedent=precedent
+                    meter, context, rules, source, execute=request.execute, deadline=deadline, precedent=precedent
                 )
         except ModelUnavailable as error:
-            await self._keep_unanswered(request, stored, gathered, meter, str(error), owner, began)
+            await self._keep_unanswered(request, stored, gathered, rules, meter, str(error), owner, began)
             retry_after = math.ceil(error.retry_after) if error.retry_after else _RETRY_SECONDS
             raise unavailable(str(error), retry_after) from error
-        answer = self._answer(request, stored, gathered, written, meter)
+        answer = self._answer(request, stored, gathered, rules, written, meter)
         QUERIES.labels(answer.status).inc()
         if not await self._kept(_pattern(answer, written, gathered), owner, began):
             # The same request came twice, and the other one was faster: both get the same answer.
@@ -122,20 +125,23 @@ class QueryUseCases:
         query = await self._find(request.query_id, owner)
         if query is None:
             raise not_found("query_id", "query")
-        if query.sql is None or query.answer is None:
+        if query.drafted is None or query.answer is None:
             raise conflict(f"the query was {query.status}: it has no SQL to run")
-        ran = await self._run(query, query.sql, owner)
+        ran, under_rules, applied = await self._run(query, query.drafted, query.answer, owner)
         answer = query.answer.model_copy(
             update={
                 "status": "executed" if ran.result is not None else "failed",
                 "reason": ran.error,
                 "result": ran.result,
                 "chart": chart_for(ran.result) if ran.result else None,
+                **under_rules,
             }
         )
         QUERIES.labels(answer.status).inc()
         if self._recorder is not None:
-            await self._recorder.execution(query, answer, owner, was_successful=_was_successful(ran))
+            await self._recorder.execution(
+                query, answer, owner, was_successful=_was_successful(ran), applied_rules=applied
+            )
         return answer
 
     async def get(self, request: QueryRef, owner: Identity) -> QueryRecord:
@@ -149,7 +155,7 @@ class QueryUseCases:
             data_source_id=query.data_source_id,
             dialect=stored.source.kind,
             question=query.question,
-            sql=query.sql,
+            sql=query.drafted,
             status=query.status,
         )
 
@@ -175,16 +181,22 @@ class QueryUseCases:
             return await self.execute(QueryRef(query_id=query.query_id), owner)
         return answer
 
-    async def _run(self, query: StoredQuery, sql: str, owner: Identity) -> Run:
+    async def _run(
+        self, query: StoredQuery, drafted: str, answer: Answer, owner: Identity
+    ) -> tuple[Run, dict[str, Any], Collection[UUID]]:
+        """What running a query again came to, what of its answer the rules of today change, and the rules that did."""
         stored = await self._sources.stored(query.data_source_id, owner)
         schema = await self._sources.schema_of(stored, owner)
-        # What passed once is judged again: tables may have gone, and the guard may have learned.
-        judgement = await judge(sql, schema.dialect, frozenset(table.name for table in schema.tables))
+        rules = await rulebook(self._database, owner, query.data_source_id, question=query.question, schema=schema)
+        # What passed once is judged again: tables may have gone, the guard may have learned, and rules change.
+        judgement = await judge(drafted, schema, rules)
         if not judgement.verdict.allowed:
-            return Run(error=f"the guard refused the statement: {judgement.verdict.reason}", is_statements_fault=True)
+            return Run(error=refusal(judgement.verdict), is_statements_fault=True), {}, ()
+        asked = [used.rule_id for used in answer.rules if used.effect == ASKED]
+        changes = {"sql": judgement.verdict.sql, "rules": rules.used(judgement.done, asked)}
         async with AsyncExitStack() as stack:
             source = await self._connections.reachable_source(stack, stored, owner)
-            return await self._writer.run(judgement.verdict.sql, source)
+            return await self._writer.run(judgement.verdict.sql, source), changes, judgement.done.keys()
 
     async def _find(self, query_id: UUID, owner: Identity) -> StoredQuery | None:
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
@@ -198,6 +210,7 @@ class QueryUseCases:
         request: Generate,
         stored: StoredSource,
         gathered: Gathered,
+        rules: RuleBook,
         meter: Meter,
         reason: str,
         owner: Identity,
@@ -205,12 +218,18 @@ class QueryUseCases:
     ) -> None:
         """Keep that the question failed, in a way that lets it be asked again under its id."""
         QUERIES.labels("failed").inc()
-        answer = self._answer(request, stored, gathered, Written("failed", reason=reason), meter)
+        answer = self._answer(request, stored, gathered, rules, Written("failed", reason=reason), meter)
         pattern = Pattern(answer, None, (), (), was_successful=False, embedding=gathered.embedding, is_final=False)
         await self._kept(pattern, owner, began)
 
     def _answer(
-        self, request: Generate, stored: StoredSource, gathered: Gathered, written: Written, meter: Meter
+        self,
+        request: Generate,
+        stored: StoredSource,
+        gathered: Gathered,
+        rules: RuleBook,
+        written: Written,
+        meter: Meter,
     ) -> Answer:
         draft = written.draft
         model = (draft.model if draft else "") or meter.name
@@ -237,7 +256,7 @@ class QueryUseCases:
                 for memory in gathered.memories
                 if used and memory.memory_id in used.used_memories
             ),
-            rules=tuple(_used_rule(rule) for rule in gathered.rules if used and rule.rule_id in used.used_rules),
+            rules=rules.used(written.judgement.done, used.used_rules) if used and written.judgement else (),
             patterns=tuple(
                 UsedPattern(
                     pattern_id=example.pattern_id, question=example.question, sql=example.sql, trust=example.trust
@@ -251,6 +270,7 @@ class QueryUseCases:
             clarifying_question=draft.clarifying_question if draft and written.status == "abstained" else None,
             degraded=(
                 *gathered.missing,
+                *(() if rules.shows_all else ("rules",)),
                 *(() if written.is_explained else ("source",)),
                 *(() if model in {meter.name, PRECEDENT} else ("model",)),
             ),
@@ -271,6 +291,7 @@ def _pattern(answer: Answer, written: Written, gathered: Gathered) -> Pattern:
         columns=judgement.verdict.columns if judgement else (),
         was_successful=_was_successful(written.run) if written.run else _unsuccessful(answer.status),
         embedding=gathered.embedding,
+        drafted=judgement.drafted if judgement else None,
         # What a lesser model has no answer to may be asked again once the first one is back.
         is_final=not (answer.status == "abstained" and "model" in answer.degraded),
     )
@@ -286,12 +307,3 @@ def _was_successful(ran: Run) -> bool | None:
     if ran.result is not None:
         return True
     return False if ran.is_statements_fault else None
-
-
-def _used_rule(rule: Rule) -> UsedRule:
-    return UsedRule(
-        rule_id=rule.rule_id,
-        rule_name=rule.rule_name,
-        rule_type=rule.rule_type,
-        effect="followed by the model",
-    )

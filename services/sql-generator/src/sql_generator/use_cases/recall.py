@@ -14,6 +14,7 @@ from contracts.sql_generator import (
 from sql_generator.generation.context_block import context_block
 from sql_generator.generation.prompt import MAX_MEMORY_CHARS
 from sql_generator.generation.quoting import cut
+from sql_generator.rules.rulebook import RuleBook
 from sql_generator.use_cases.context import ContextGatherer
 from sql_generator.use_cases.data_sources import DataSourceUseCases
 
@@ -34,7 +35,8 @@ class RecallUseCases:
         gathered = await self._gatherer.gather(
             request.question, stored.source.data_source_id, owner, asked_in=request.conversation_id
         )
-        context = gathered.context(request.question, schema)
+        rules = RuleBook(gathered.rules, request.question, schema)
+        context = gathered.context(rules, request.question, schema)
         # Writing down a large schema takes hundreds of milliseconds.
         block = await asyncio.to_thread(context_block, context, request.token_budget)
         kept = block.context
@@ -71,5 +73,5 @@ class RecallUseCases:
             tables_left_out=len(block.schema.tables_left_out),
             text=block.text,
             estimated_tokens=block.tokens,
-            degraded=gathered.missing,
+            degraded=(*gathered.missing, *(() if rules.shows_all else ("rules",))),
         )

@@ -1,5 +1,6 @@
 """Keeping what came of a question: its pattern, what it says to others, and what is remembered of it, all at once."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -68,13 +69,20 @@ class Recorder:
         return True
 
     async def execution(
-        self, query: StoredQuery, answer: Answer, owner: Identity, *, was_successful: bool | None
+        self,
+        query: StoredQuery,
+        answer: Answer,
+        owner: Identity,
+        *,
+        was_successful: bool | None,
+        applied_rules: Collection[UUID],
     ) -> None:
-        """Keep what running a query again came to."""
+        """Keep what running a query again came to, and which rules had their say."""
+        now = datetime.now(UTC)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            now = datetime.now(UTC)
             if not await patterns.set_outcome(transaction, owner, answer, was_successful=was_successful, now=now):
                 raise not_found("query_id", "query")
+            await rules.count_applications(transaction, owner, applied_rules, now)
             if answer.status == "executed":
                 await self._count_success(transaction, owner, answer, query.signature, now)
             said = QueryExecuted if answer.status == "executed" else QueryFailed

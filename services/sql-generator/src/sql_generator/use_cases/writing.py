@@ -2,12 +2,14 @@
 
 import asyncio
 import math
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 from prometheus_client import Counter
 
-from contracts.sql_generator import Advice, DatabaseSchema, QueryResult, QueryStatus, ResultLimits, SourceKind
+from contracts.sql_generator import Advice, DatabaseSchema, QueryResult, QueryStatus, ResultLimits
 from sql_generator.domain.advice import advice_on
 from sql_generator.domain.simplification import simplified
 from sql_generator.domain.statements import asks_for_change, changes_data, is_query, signature
@@ -20,6 +22,8 @@ from sql_generator.generation.model import (
     SqlModel,
 )
 from sql_generator.progress import report
+from sql_generator.rules.enforcing import RuleBroken
+from sql_generator.rules.rulebook import RuleBook
 from sql_generator.sources import (
     Limits,
     Source,
@@ -37,16 +41,23 @@ _WRITING_SECONDS = 50.0
 _EXPLAIN = Limits(seconds=10.0)
 _SHOWN_SQL = 200
 _LEAST_SECONDS = 0.1
+_BROKEN = "rule_broken"
 _NO_QUERY = "the answer must be a SELECT; EXPLAIN, PRAGMA, SHOW and DESCRIBE answer no question"
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The guard's verdict, and what else the statement's text tells."""
+    """The guard's verdict on what may run, and what else the statement's text tells.
+
+    `drafted` is the statement before the rules had their say: the one to learn from, and to put under the rules of
+    another day. `done` says what each rule did to it.
+    """
 
     verdict: Verdict
     changes: bool = False
     signature: str | None = None
+    drafted: str = ""
+    done: Mapping[UUID, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +93,16 @@ class Writer:
         self,
         model: SqlModel,
         context: GenerationContext,
+        rules: RuleBook,
         source: Source | None,
         *,
         execute: bool,
         deadline: float,
         precedent: Draft | None = None,
     ) -> Written:
-        """SQL for the question of `context`, run when `execute` says so, all of it by `deadline` (of the loop's clock).
+        """SQL for the question of `context` under the rules, run when `execute` says so.
+
+        All of it happens by `deadline` (of the loop's clock).
 
         No model is asked where a `precedent` passes the same checks as a model's draft.
 
@@ -100,7 +114,7 @@ class Writer:
         """
         drafted_by = min(asyncio.get_running_loop().time() + _WRITING_SECONDS, deadline)
         if precedent is not None:
-            written, failed = await self.check(precedent, context, source, execute=execute, deadline=deadline)
+            written, failed = await self.check(precedent, context, rules, source, execute=execute, deadline=deadline)
             if failed is None and written.judgement is not None:
                 return written
         attempts: list[Attempt] = []
@@ -117,7 +131,7 @@ class Writer:
                     raise
                 return replace(written, reason=f"{written.reason}; the model could not repair it: {error}")
             else:
-                written, attempt = await self.check(draft, context, source, execute=execute, deadline=deadline)
+                written, attempt = await self.check(draft, context, rules, source, execute=execute, deadline=deadline)
                 written = replace(written, repairs=repairs)
                 if attempt is None:
                     break
@@ -127,14 +141,20 @@ class Writer:
         return written
 
     async def check(
-        self, draft: Draft, context: GenerationContext, source: Source | None, *, execute: bool, deadline: float
+        self,
+        draft: Draft,
+        context: GenerationContext,
+        rules: RuleBook,
+        source: Source | None,
+        *,
+        execute: bool,
+        deadline: float,
     ) -> tuple[Written, Attempt | None]:
         """What a draft comes to, whoever wrote it, and what is to be repaired, if that may help."""
         if draft.sql is None:
             return _declined(draft, context.question), None
         await report("checking")
-        relations = frozenset(table.name for table in context.schema.tables)
-        judgement = await judge(draft.sql, context.schema.dialect, relations)
+        judgement = await judge(draft.sql, context.schema, rules)
         if judgement.verdict.allowed and not is_query(judgement.verdict.sql):
             failed = Written("failed", draft=draft, reason=f"the model's statement is no query: {_NO_QUERY}")
             return failed, Attempt(sql=judgement.verdict.sql, error=_NO_QUERY)
@@ -144,7 +164,7 @@ class Writer:
         if judgement.changes:
             shown = one_line(draft.sql[:_SHOWN_SQL])
             return Written("refused", draft=draft, reason=f"{reason}; the model wrote: {shown}"), None
-        failed = Written("failed", draft=draft, reason=f"the guard refused the statement: {reason}")
+        failed = Written("failed", draft=draft, reason=refusal(judgement.verdict))
         return failed, Attempt(sql=draft.sql, error=f"refused: {reason}")
 
     async def _try(
@@ -164,7 +184,7 @@ class Writer:
                 full_scans = await source.explain(sql, _until(deadline, _EXPLAIN))
         except StatementFailed as error:
             failed = Written("failed", draft=draft, reason=f"the statement is not valid: {error.detail}")
-            return failed, Attempt(sql=sql, error=error.detail)
+            return failed, Attempt(sql=judgement.drafted, error=error.detail)
         except (SourceUnreachable, StatementTimedOut):
             source = None
         advice = await asyncio.to_thread(advice_on, sql, schema, full_scans)
@@ -175,7 +195,7 @@ class Writer:
         if ran.error is None:
             return replace(written, status="executed", run=ran), None
         failed = replace(written, status="failed", run=ran, reason=ran.error)
-        return failed, Attempt(sql=sql, error=ran.error) if ran.is_statements_fault else None
+        return failed, Attempt(sql=judgement.drafted, error=ran.error) if ran.is_statements_fault else None
 
     async def run(self, sql: str, source: Source | None, *, deadline: float = math.inf) -> Run:
         """Run a statement that the guard rendered, within the limits and by the deadline."""
@@ -205,20 +225,38 @@ def _until(deadline: float, limits: Limits) -> Limits:
     return replace(limits, seconds=max(_LEAST_SECONDS, min(limits.seconds, left)))
 
 
-async def judge(sql: str, dialect: SourceKind, relations: frozenset[str]) -> Judgement:
-    """The guard's verdict; parsing takes up to tens of milliseconds, so it happens on a thread."""
-    return await asyncio.to_thread(_judge, sql, dialect, relations)
+async def judge(sql: str, schema: DatabaseSchema, rules: RuleBook) -> Judgement:
+    """The guard's verdict on a statement as the rules want it: whatever runs on a source comes from here.
+
+    Parsing takes up to tens of milliseconds, so it happens on a thread.
+    """
+    return await asyncio.to_thread(_judge, sql, schema, rules)
 
 
-def _judge(sql: str, dialect: SourceKind, relations: frozenset[str]) -> Judgement:
+def _judge(sql: str, schema: DatabaseSchema, rules: RuleBook) -> Judgement:
+    dialect, relations = schema.dialect, frozenset(table.name for table in schema.tables)
     verdict = check(sql, dialect, relations=relations)
-    if verdict.allowed and (simpler := simplified(verdict.sql, dialect)) != verdict.sql:
+    if not verdict.allowed:
+        too_long = verdict.code in {"too_large", "too_deep", "too_complex"}
+        return Judgement(verdict, changes=not too_long and changes_data(sql, dialect))
+    if (simpler := simplified(verdict.sql, dialect)) != verdict.sql:
         again = check(simpler, dialect, relations=relations)
         verdict = again if again.allowed else verdict
-    if verdict.allowed:
-        return Judgement(verdict, signature=signature(verdict.sql, dialect))
-    too_long = verdict.code in {"too_large", "too_deep", "too_complex"}
-    return Judgement(verdict, changes=not too_long and changes_data(sql, dialect))
+    drafted, its_signature = verdict.sql, signature(verdict.sql, dialect)
+    if not is_query(drafted):
+        return Judgement(verdict, signature=its_signature, drafted=drafted)
+    try:
+        applied = rules.apply(verdict)
+    except RuleBroken as broken:
+        return Judgement(Verdict(allowed=False, reason=str(broken), code=_BROKEN))
+    if applied.done:
+        verdict = check(applied.sql, dialect, relations=relations)
+    return Judgement(verdict, signature=its_signature, drafted=drafted, done=applied.done)
+
+
+def refusal(verdict: Verdict) -> str:
+    """Why a statement may not run, and who says so."""
+    return verdict.reason if verdict.code == _BROKEN else f"the guard refused the statement: {verdict.reason}"
 
 
 def _declined(draft: Draft, question: str) -> Written:

@@ -68,14 +68,15 @@ def _give_aliases(tree: exp.Expr, tables: list[exp.Table]) -> None:
     taken = {table.alias for table in tree.find_all(exp.Table) if table.alias}
     for table in tables:
         if table.name not in given:
-            given[table.name] = _alias(table.name, taken | set(given.values()))
+            given[table.name] = alias_of(table.name, taken | set(given.values()))
         table.set("alias", exp.TableAlias(this=exp.to_identifier(given[table.name])))
     for column in tree.find_all(exp.Column):
         if column.table in given:
             column.set("table", exp.to_identifier(given[column.table]))
 
 
-def _alias(name: str, taken: set[str]) -> str:
+def alias_of(name: str, taken: set[str]) -> str:
+    """A short alias for a table of this name, other than those taken."""
     words = [word for word in re.split(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])", name) if word]
     initials = "".join(word[0] for word in words).lower() or "t"
     stem = initials if initials[0].isalpha() else f"t{initials}"
