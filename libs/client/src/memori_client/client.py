@@ -169,6 +169,10 @@ class Memori:
         """My data sources, by name."""
         return list(self._pages("/api/data-sources", "data_sources"))
 
+    def recommend_sources(self, question: str, **fields: Any) -> dict[str, Any]:
+        """Which of my data sources can answer a question, best first, and whether the first one is clearly meant."""
+        return self._json("POST", "/api/data-sources/recommend", {"question": question, **fields})
+
     def ask(self, question: str, **fields: Any) -> dict[str, Any]:
         """The SQL for a question, what shaped it and, with `execute=True`, its result."""
         return self._json("POST", "/api/queries", {"query_id": str(uuid4()), "question": question, **fields})

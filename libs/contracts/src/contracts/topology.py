@@ -219,6 +219,7 @@ CALLS: dict[str, tuple[Method, ...]] = {  # type: ignore[type-arg]  # methods of
         sql_generator.DELETE_QUERY,
         sql_generator.USAGE,
         sql_generator.RECALL,
+        sql_generator.RECOMMEND,
         *(method(service) for service in OWNERS for method in (health_of, export_of, erase_of)),
     ),
     memory_store.SERVICE: (embedding_worker.EMBED,),

@@ -48,6 +48,7 @@ from sql_generator.use_cases.personal_data import personal_data
 from sql_generator.use_cases.precedents import Precedents
 from sql_generator.use_cases.queries import QueryUseCases
 from sql_generator.use_cases.recall import RecallUseCases
+from sql_generator.use_cases.recommending import Recommending
 from sql_generator.use_cases.recording import Recorder
 from sql_generator.use_cases.rule_matching import RuleMatching
 from sql_generator.use_cases.rules import RuleUseCases
@@ -104,12 +105,14 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
     from_memories = RulesFromMemories(database, client, erasures)
     writer = Writer(_limits(settings))
     recorder = Recorder(database, outbox, erasures) if settings.memori_enabled else None
+    recommending = Recommending(database, data_sources)
     gatherer = ContextGatherer(
         database, client, max_memories=settings.memory_max_context_memories, recall=settings.memori_enabled
     )
     queries = QueryUseCases(
         database,
         data_sources,
+        recommending,
         connections,
         gatherer,
         writer,
@@ -128,7 +131,8 @@ async def running(settings: SqlGeneratorSettings) -> AsyncIterator[Mapping[str, 
         feedback=FeedbackUseCases(database, outbox, data_sources, connections, writer, recorder),
         past=HistoryUseCases(database),
         accounts=accounts,
-        recall=RecallUseCases(data_sources, gatherer),
+        recall=RecallUseCases(data_sources, recommending, gatherer),
+        recommending=recommending,
         personal=personal,
     )
     serve_refused_commands(broker, SERVICE, worker, outbox)

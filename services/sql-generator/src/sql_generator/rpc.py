@@ -11,6 +11,7 @@ from sql_generator.use_cases.files import FileUseCases
 from sql_generator.use_cases.history import HistoryUseCases
 from sql_generator.use_cases.queries import QueryUseCases
 from sql_generator.use_cases.recall import RecallUseCases
+from sql_generator.use_cases.recommending import Recommending
 from sql_generator.use_cases.rule_matching import RuleMatching
 from sql_generator.use_cases.rules import RuleUseCases
 
@@ -27,6 +28,7 @@ def register(
     past: HistoryUseCases,
     accounts: Accounts,
     recall: RecallUseCases,
+    recommending: Recommending,
     personal: PersonalData,
 ) -> None:
     """Answer this service's methods."""
@@ -60,6 +62,7 @@ def register(
     serve(broker, contract.LIST_QUERIES, past.list)
     serve(broker, contract.READ_QUERY, past.read)
     serve(broker, contract.DELETE_QUERY, past.delete)
+    serve(broker, contract.RECOMMEND, recommending.recommend)
     serve(broker, contract.RECALL, recall.recall)
     serve(broker, contract.USAGE, accounts.usage)
     personal.serve(broker, contract.SERVICE)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
+    Float,
     Integer,
     LargeBinary,
     MetaData,
@@ -53,9 +54,20 @@ data_sources = Table(
     Column("fingerprint", Text),
     Column("status", Text, nullable=False),
     Column("status_detail", Text, nullable=False),
+    Column("terms_version", SmallInteger, nullable=False),
     Column("synced_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+source_terms = Table(
+    "memori_source_terms",
+    metadata,
+    *_owner(),
+    Column("data_source_id", Uuid, primary_key=True),
+    Column("term", Text, primary_key=True),
+    Column("weight", Float, nullable=False),
+    Column("places", ARRAY(Text), nullable=False),
 )
 
 rules = Table(

@@ -28,6 +28,7 @@ async def test_down_leaves_nothing_and_up_again_the_same(stack, rows):
         "memori_file_uploads",
         "memori_query_patterns",
         "memori_outbox",
+        "memori_source_terms",
         "memori_usage",
         "memori_tenant_usage",
         "memori_erasures",

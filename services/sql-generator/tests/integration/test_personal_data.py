@@ -128,6 +128,7 @@ async def test_a_user_is_erased_and_nobody_else(service, ada, eve, shop, model, 
             "memori_query_patterns": 1,
             "memori_rules": 1,
             "memori_data_sources": 1,
+            "memori_source_terms": 14,
             "memori_file_uploads": 0,
             "memori_usage": 1,
         }

@@ -488,8 +488,8 @@ async def test_the_data_source_may_be_left_out_while_there_is_one(service, ada, 
         # It has not been synced yet either, so that happens now.
         assert (await call.ask(ada, QUESTION, execute=True)).result.rows == ((3,),)
         await call.source(ada, shop)
-        several = await call.problem(GENERATE, request, ada)
-        assert (several.type, several.errors[0].field) == ("invalid", "data_source_id")
+        several = await call(GENERATE, request, ada)
+        assert (several.status, several.data_source_id, len(several.recommended_sources)) == ("abstained", None, 2)
         named = await call.ask(ada, QUESTION, data_source_id=first.data_source_id)
         assert named.data_source_id == first.data_source_id
         unknown = request.model_copy(update={"data_source_id": uuid4()})

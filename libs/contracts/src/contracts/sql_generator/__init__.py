@@ -102,6 +102,13 @@ from contracts.sql_generator.recall import (
     RecalledRule,
     RecalledTurn,
 )
+from contracts.sql_generator.recommending import (
+    RECOMMEND,
+    RecommendedSource,
+    RecommendedSources,
+    RecommendSources,
+    TermMatch,
+)
 from contracts.sql_generator.rules import (
     CONFIRM_RULE,
     CREATE_RULE,
@@ -165,6 +172,7 @@ __all__ = [
     "RATE",
     "READ_QUERY",
     "RECALL",
+    "RECOMMEND",
     "REGISTER_DATA_SOURCE",
     "SERVICE",
     "SYNC_DATA_SOURCE",
@@ -228,6 +236,9 @@ __all__ = [
     "RecallContext",
     "RecalledRule",
     "RecalledTurn",
+    "RecommendSources",
+    "RecommendedSource",
+    "RecommendedSources",
     "RegisterDataSource",
     "RequireCondition",
     "ResultColumn",
@@ -247,6 +258,7 @@ __all__ = [
     "SourceStatus",
     "Standing",
     "Table",
+    "TermMatch",
     "Trust",
     "UpdateDataSource",
     "UpdateRule",

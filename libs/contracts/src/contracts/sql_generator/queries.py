@@ -9,6 +9,7 @@ from contracts.base import JsonObject, Message, UtcTime
 from contracts.methods import Method
 from contracts.sql_generator.data_sources import SourceKind
 from contracts.sql_generator.questions import Intent, Question
+from contracts.sql_generator.recommending import RecommendedSource
 from contracts.sql_generator.rules import RuleType
 from contracts.sql_generator.service import SERVICE
 from contracts.sql_generator.usage import ModelUsage
@@ -22,7 +23,7 @@ class NewQuestion(Message):
 
     query_id: UUID
     question: Question
-    data_source_id: UUID | None = Field(default=None, description="May be absent while the user has just one source")
+    data_source_id: UUID | None = Field(default=None, description="Recommended when absent and there are several")
     conversation_id: UUID | None = None
     execute: bool = False
 
@@ -103,7 +104,10 @@ class Answer(Message):
 
     query_id: UUID
     question: str
-    data_source_id: UUID
+    data_source_id: UUID | None = Field(description="Null when it was abstained from because several may be meant")
+    recommended_sources: tuple[RecommendedSource, ...] = Field(
+        default=(), description="Where the question named none of several: those that may be meant, the likeliest first"
+    )
     conversation_id: UUID | None
     status: QueryStatus
     sql: str | None
@@ -133,6 +137,17 @@ class Answer(Message):
         default=None,
         description="A Vega-Lite specification, where the result has a natural chart: the rows as objects are its data",
     )
+
+    @property
+    def source_id(self) -> UUID:
+        """The data source that was asked.
+
+        Raises:
+            ValueError: none was, because several may be meant.
+        """
+        if self.data_source_id is None:
+            raise ValueError("no data source was asked")
+        return self.data_source_id
 
 
 class QueryRef(Message):

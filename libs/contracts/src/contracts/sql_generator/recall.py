@@ -20,7 +20,7 @@ class RecallContext(Message):
     """Gather what a model should know to answer a question with SQL."""
 
     question: Question
-    data_source_id: UUID | None = Field(default=None, description="May be absent while the user has just one source")
+    data_source_id: UUID | None = Field(default=None, description="May be absent where it is clear which one is meant")
     conversation_id: UUID | None = None
     token_budget: Annotated[int, Field(ge=500, le=16_000)] = Field(
         default=4_000, description="The most `text` may take, at four characters a token; the schema gets half at least"

@@ -18,6 +18,8 @@ from contracts.sql_generator import (
     DataSourceTest,
     GetSchema,
     ListDataSources,
+    RecommendedSources,
+    RecommendSources,
     RegisterDataSource,
     SchemaPage,
     SourceKind,
@@ -80,6 +82,22 @@ async def register_data_source(
 async def list_data_sources(services: Authenticated, page: Annotated[ListDataSources, Query()]) -> Response:
     """My data sources, by name."""
     return await services.relay(sql_generator.LIST_DATA_SOURCES, page)
+
+
+class SourcesToRecommend(RecommendSources):
+    """A question to find data sources for."""
+
+    model_config = STRICT | ConfigDict(
+        json_schema_extra={"examples": [{"question": "Which suppliers deliver late?", "limit": 3}]}
+    )
+
+
+@router.post("/recommend", response_model=RecommendedSources)
+async def recommend_data_sources(
+    services: Authenticated, body: Annotated[SourcesToRecommend, json_body(SourcesToRecommend)]
+) -> Response:
+    """Which of my data sources know the words of a question, best first, and where they have them."""
+    return await services.relay(sql_generator.RECOMMEND, body)
 
 
 @router.get("/{data_source_id}", response_model=DataSource)

@@ -15,7 +15,8 @@ from contracts.sql_generator import DatabaseSchema, DataSource, RegisterDataSour
 from persistence import Transaction
 from sql_generator.tables import data_sources as table
 
-_COLUMNS = [column for column in table.c if column.name not in {"tenant_id", "user_id", "connection", "schema"}]
+_INSIDE = {"tenant_id", "user_id", "connection", "schema", "terms_version"}
+_COLUMNS = [column for column in table.c if column.name not in _INSIDE]
 ORDERED_CHARS = 16
 """How many characters of a name take part in the order of a list: as many as surely fit a cursor."""
 

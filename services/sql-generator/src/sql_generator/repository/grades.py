@@ -50,7 +50,7 @@ class Given:
     def by(cls, answer: Answer) -> Self:
         """What an answer gave."""
         asked = answer.question_in_full or answer.question
-        return cls(answer.query_id, answer.data_source_id, asked, answer.sql)
+        return cls(answer.query_id, answer.source_id, asked, answer.sql)
 
 
 async def grade_of(transaction: Transaction, owner: Identity, given: Given) -> Grade:

@@ -93,7 +93,7 @@ async def put(transaction: Transaction, owner: Identity, pattern: Pattern, grade
     answer = pattern.answer
     values: dict[str, Any] = {
         "conversation_id": answer.conversation_id,
-        "data_source_id": answer.data_source_id,
+        "data_source_id": answer.source_id,
         "natural_language_query": pattern.question,
         "question_key": question_key(pattern.question),
         "generated_sql": answer.sql,
@@ -176,6 +176,18 @@ async def turns(
         .limit(limit)
     )
     return [PastTurn(**row._mapping) for row in await transaction.execute(statement)]  # noqa: SLF001  # public
+
+
+async def last_source(transaction: Transaction, owner: Identity, conversation_id: UUID) -> UUID | None:
+    """The data source that was asked last in a conversation."""
+    statement = (
+        select(table.c.data_source_id)
+        .where(owned(owner), table.c.conversation_id == conversation_id)
+        .order_by(table.c.created_at.desc())
+        .limit(1)
+    )
+    found: UUID | None = (await transaction.execute(statement)).scalar_one_or_none()
+    return found
 
 
 async def set_outcome(

@@ -27,8 +27,9 @@ from persistence.cursor import CursorError
 from persistence.erasures import Erasures
 from sql_generator.connections import Connections
 from sql_generator.domain.paging import tables_from
+from sql_generator.domain.source_terms import terms_of
 from sql_generator.errors import conflict, erased, invalid, not_found, unavailable
-from sql_generator.repository import data_sources, files
+from sql_generator.repository import data_sources, files, source_terms
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.sources import ConnectionRejected, SourceError, SourceUnreachable
 from sql_generator.sources.fingerprint import fingerprint
@@ -213,10 +214,6 @@ class DataSourceUseCases:
             raise invalid("data_source_id", "there are several data sources; name the one to ask")
         return await self.stored(ids[0], owner)
 
-    async def chosen(self, data_source_id: UUID | None, owner: Identity) -> StoredSource:
-        """The data source of that id, or without one the only one there is."""
-        return await self.stored(data_source_id, owner) if data_source_id is not None else await self.only(owner)
-
     async def schema_of(self, stored: StoredSource, owner: Identity) -> DatabaseSchema:
         """The schema of the last sync; of a data source that never was synced it is read now."""
         if (schema := await stored.schema()) is not None:
@@ -252,6 +249,7 @@ class DataSourceUseCases:
         self, transaction: Transaction, data_source_id: UUID, schema: DatabaseSchema, owner: Identity, *, detail: str
     ) -> DataSource:
         """The data source, ready with a schema; its readers are told when it is another than before."""
+        terms = await asyncio.to_thread(terms_of, schema)
         kept = await data_sources.set_synced(
             transaction,
             owner,
@@ -263,6 +261,7 @@ class DataSourceUseCases:
         )
         if kept is None:
             raise not_found("data_source_id", "data source")
+        await source_terms.put(transaction, owner, data_source_id, terms)
         synced, changed = kept
         if changed:
             event = DataSourceSynced(data_source_id=synced.data_source_id, fingerprint=found)

@@ -61,7 +61,7 @@ class FeedbackUseCases:
         correction = await self._correction(query, request, owner)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             before = await _found(transaction, owner, request.query_id, lock=True)
-            await self._recorder.hold(transaction, owner, before.data_source_id, began)
+            await self._recorder.hold(transaction, owner, before.source_id, began)
             await history.rate(transaction, owner, request)
             if correction is not None:
                 await self._correct(self._recorder, transaction, owner, before, correction, began)
@@ -78,11 +78,11 @@ class FeedbackUseCases:
         """What the corrected SQL came to; None where there is none, or it says what the query said already."""
         if request.corrected_sql is None:
             return None
-        stored = await self._sources.stored(query.data_source_id, owner)
+        stored = await self._sources.stored(query.source_id, owner)
         schema = await stored.schema()
         if schema is None:
             raise conflict("the data source has not been synced yet")
-        rules = await rulebook(self._database, owner, query.data_source_id, question=query.question, schema=schema)
+        rules = await rulebook(self._database, owner, query.source_id, question=query.question, schema=schema)
         judgement = await judge(request.corrected_sql, schema, rules)
         if not judgement.verdict.allowed:
             raise invalid("corrected_sql", judgement.verdict.reason)

@@ -9,7 +9,7 @@ from sql_generator.connections import Connections
 from sql_generator.errors import unavailable
 from sql_generator.repository import files
 from sql_generator.repository.data_sources import forget_schemas
-from sql_generator.tables import data_sources, file_uploads, outbox, query_patterns, rules, usage
+from sql_generator.tables import data_sources, file_uploads, outbox, query_patterns, rules, source_terms, usage
 from sql_generator.uploads.store import FileStore
 
 # Connections are secrets; vectors and keys are derived from the questions.
@@ -21,7 +21,7 @@ _EXPORTED = (
     Export("usage", usage),
 )
 # Rules and queries refer to data sources.
-_ERASED = (query_patterns, rules, data_sources, file_uploads, usage, outbox)
+_ERASED = (query_patterns, rules, source_terms, data_sources, file_uploads, usage, outbox)
 
 
 def personal_data(database: Database, erasures: Erasures, connections: Connections, uploads: FileStore) -> PersonalData:

@@ -35,6 +35,7 @@ from sql_generator.use_cases.accounts import Accounts, Meter
 from sql_generator.use_cases.context import ContextGatherer, Gathered
 from sql_generator.use_cases.data_sources import DataSourceUseCases
 from sql_generator.use_cases.precedents import PRECEDENT, Precedents
+from sql_generator.use_cases.recommending import Choice, Recommending
 from sql_generator.use_cases.recording import Recorder
 from sql_generator.use_cases.rulebooks import rulebook
 from sql_generator.use_cases.writing import Run, Writer, Written, judge, refusal
@@ -57,6 +58,7 @@ class QueryUseCases:
         self,
         database: Database,
         sources: DataSourceUseCases,
+        recommending: Recommending,
         connections: Connections,
         gatherer: ContextGatherer,
         writer: Writer,
@@ -67,6 +69,7 @@ class QueryUseCases:
     ) -> None:
         self._database = database
         self._sources = sources
+        self._recommending = recommending
         self._connections = connections
         self._gatherer = gatherer
         self._writer = writer
@@ -84,7 +87,10 @@ class QueryUseCases:
         began, deadline = datetime.now(UTC), asyncio.get_running_loop().time() + _SECONDS
         if (earlier := await self._earlier(request, owner)) is not None:
             return earlier
-        stored = await self._sources.chosen(request.data_source_id, owner)
+        choice = await self._recommending.choose(request, owner)
+        if (stored := choice.stored) is None:
+            QUERIES.labels("abstained").inc()
+            return _which_source(request, choice)
         await report("source")
         schema = await self._sources.schema_of(stored, owner)
         if request.conversation_id is not None:
@@ -108,6 +114,7 @@ class QueryUseCases:
             retry_after = math.ceil(error.retry_after) if error.retry_after else _RETRY_SECONDS
             raise unavailable(str(error), retry_after) from error
         answer = self._answer(request, stored, gathered, rules, written, meter)
+        answer = answer.model_copy(update={"recommended_sources": choice.candidates})
         QUERIES.labels(answer.status).inc()
         if not await self._kept(_pattern(answer, written, gathered), owner, began):
             # The same request came twice, and the other one was faster: both get the same answer.
@@ -280,6 +287,25 @@ class QueryUseCases:
             result=(result := written.run.result if written.run else None),
             chart=chart_for(result) if result else None,
         )
+
+
+def _which_source(request: Generate, choice: Choice) -> Answer:
+    """Nothing was asked of anybody, so nothing is kept: the same query id may name one of them."""
+    return Answer(
+        query_id=request.query_id,
+        question=request.question,
+        data_source_id=None,
+        recommended_sources=choice.candidates,
+        conversation_id=request.conversation_id,
+        status="abstained",
+        sql=None,
+        explanation="",
+        intent=None,
+        confidence=0.0,
+        model="",
+        reason="the question names no data source, and several may be meant",
+        clarifying_question=choice.ask_back,
+    )
 
 
 def _pattern(answer: Answer, written: Written, gathered: Gathered) -> Pattern:

@@ -11,24 +11,29 @@ from contracts.sql_generator import (
     UsedMemory,
     UsedPattern,
 )
+from sql_generator.errors import invalid
 from sql_generator.generation.context_block import context_block
 from sql_generator.generation.prompt import MAX_MEMORY_CHARS
 from sql_generator.generation.quoting import cut
 from sql_generator.rules.rulebook import RuleBook
 from sql_generator.use_cases.context import ContextGatherer
 from sql_generator.use_cases.data_sources import DataSourceUseCases
+from sql_generator.use_cases.recommending import Recommending
 
 
 class RecallUseCases:
     """The verb of recall; nothing is kept of it."""
 
-    def __init__(self, sources: DataSourceUseCases, gatherer: ContextGatherer) -> None:
+    def __init__(self, sources: DataSourceUseCases, recommending: Recommending, gatherer: ContextGatherer) -> None:
         self._sources = sources
+        self._recommending = recommending
         self._gatherer = gatherer
 
     async def recall(self, request: RecallContext, owner: Identity) -> ContextBlock:
         """What bears on a question, within its budget."""
-        stored = await self._sources.chosen(request.data_source_id, owner)
+        choice = await self._recommending.choose(request, owner)
+        if (stored := choice.stored) is None:
+            raise invalid("data_source_id", choice.ask_back)
         schema = await self._sources.schema_of(stored, owner)
         if request.conversation_id is not None:
             await self._gatherer.require_conversation(request.conversation_id, owner)

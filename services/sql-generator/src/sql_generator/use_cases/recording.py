@@ -34,7 +34,7 @@ class Recorder:
             ProblemError: the user was erased since the question `began` (`conflict`), or the data source is gone.
         """
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-            await self.hold(transaction, owner, pattern.answer.data_source_id, began)
+            await self.hold(transaction, owner, pattern.answer.source_id, began)
             grade = await grades.grade_of(transaction, owner, Given.by(pattern.answer))
             return await self.keep(transaction, owner, pattern, grade, began=began)
 
@@ -52,7 +52,7 @@ class Recorder:
         answer, now = pattern.answer, datetime.now(UTC)
         if not await patterns.put(transaction, owner, pattern, grade, now):
             return False
-        ids = {"query_id": answer.query_id, "data_source_id": answer.data_source_id}
+        ids = {"query_id": answer.query_id, "data_source_id": answer.source_id}
         events: list[QueryEventData] = []
         if answer.sql is not None:
             events.append(QueryGenerated(**ids))
@@ -86,7 +86,7 @@ class Recorder:
             if answer.status == "executed":
                 await self._count_success(transaction, owner, answer, query.signature, now)
             said = QueryExecuted if answer.status == "executed" else QueryFailed
-            event = said(query_id=answer.query_id, data_source_id=answer.data_source_id)
+            event = said(query_id=answer.query_id, data_source_id=answer.source_id)
             await self._outbox.emit(transaction, event, identity=owner)
 
     async def _count_success(
@@ -94,6 +94,6 @@ class Recorder:
     ) -> None:
         if signature is None:
             return
-        questions = await grades.count_questions(transaction, owner, answer.data_source_id, signature)
+        questions = await grades.count_questions(transaction, owner, answer.source_id, signature)
         if after_success(questions, "candidate") == "verified":
-            await grades.verify_by_success(transaction, owner, answer.data_source_id, signature, now)
+            await grades.verify_by_success(transaction, owner, answer.source_id, signature, now)
