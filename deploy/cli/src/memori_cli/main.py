@@ -287,7 +287,7 @@ def eval_sql(
         typer.Option(min=0, max=1_000, metavar="N", help="Teach N pairs of each database, and ask the others."),
     ] = 0,
     limit: Annotated[
-        int | None, typer.Option(min=2, metavar="N", help="Only the first N questions of each database.")
+        int | None, typer.Option(min=2, metavar="N", help="Only N questions of each database, drawn at random.")
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Draw the learning curve there, as SVG and PNG.")

@@ -69,6 +69,10 @@ def test_what_was_taught_is_answered_in_other_words_and_drawn(folder, offline_st
     assert [taught["pairs"] for taught in found["learning"]] == [0, 1, 2, 3]
     assert before["same_sql"] == 0 < after["same_sql"]
     assert after["accuracy"]["right"] >= before["accuracy"]["right"]
+    context = found["context"]
+    assert (context["tables"], context["columns"]) == (1, 1)  # the schema is small: all of it is shown
+    assert context["retrievable"] > 0
+    assert 0 < context["first"] <= context["among_five"] == 1
     assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".svg", ".png"}
 
 

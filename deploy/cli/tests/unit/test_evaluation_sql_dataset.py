@@ -49,8 +49,12 @@ def test_gold_sql_that_returns_more_than_an_answer_holds_is_left_out(folder):
     assert (len(suite.questions), suite.unusable) == (1, 1)
 
 
-def test_a_limit_holds_for_each_database(folder):
-    assert [question.id for question in read(folder(*["SELECT 1"] * 5), limit=2).questions] == ["q0", "q1"]
+def test_a_limit_draws_the_same_of_each_database_and_paraphrases_together(folder):
+    golds = [f"SELECT {number // 2}" for number in range(20)]
+    drawn = [read(folder(*golds), limit=6).questions for _ in range(2)]
+    assert [question.id for question in drawn[0]] == [question.id for question in drawn[1]]
+    assert len({question.gold_sql for question in drawn[0]}) == 3
+    assert [question.id for question in drawn[0]] != [f"q{number}" for number in range(6)]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from memori_cli.evaluation.options import EvaluationError
 from memori_cli.evaluation.text2sql import plot
 from memori_cli.evaluation.text2sql.dataset import Question, Suite
 from memori_cli.evaluation.text2sql.evaluate import Findings
-from memori_cli.evaluation.text2sql.measures import Outcome, Taught, accuracy, checkpoints
+from memori_cli.evaluation.text2sql.measures import Outcome, Shown, Taught, accuracy, checkpoints, context
 from memori_cli.evaluation.text2sql.report import as_json, print_tables, write_json
 
 
@@ -33,10 +33,19 @@ LEARNING = [
     for pairs, right in ((0, 4), (1, 5), (2, 7))
 ]
 
+TAUGHT = [question(sql=f"SELECT {number}") for number in range(3)]
+SCHEMA = {"Orders": ["id", "total"], "items": ["id"]}
+SHOWN = [
+    Shown(question(sql="SELECT 0"), TAUGHT, SCHEMA, ("orders",), ("orders.total", "ID")),
+    Shown(question(sql="SELECT 2"), TAUGHT, SCHEMA, ("orders", "gone"), ("orders.id", "items.total")),
+    Shown(question(sql="SELECT 9"), TAUGHT, SCHEMA, ("items",), ()),
+    Shown(question(sql="SELECT 1"), [], SCHEMA, ("items",), ("items.id",)),
+]
+
 
 def findings(outcomes=OUTCOMES, learning=LEARNING, refused=(), unusable=0):
     suite = Suite("shops", {"shop": Path("shop")}, tuple(one.question for one in outcomes), unusable)
-    return Findings(suite, outcomes, learning, refused)
+    return Findings(suite, outcomes, learning, context(SHOWN, TAUGHT), refused)
 
 
 def test_accuracy_counts_all_questions_and_precision_those_answered():
@@ -57,6 +66,17 @@ def test_learning_is_measured_after_rounder_numbers_the_more_there_are(pairs, ex
     assert checkpoints(pairs) == expected
 
 
+def test_what_is_shown_is_measured_against_what_the_gold_sql_reads():
+    found = context(SHOWN, TAUGHT)
+    assert (found.tables, found.columns) == ((1 + 0.5 + 1 + 1) / 4, (1 + 0.5 + 1 + 1) / 4)
+
+
+def test_a_past_query_counts_where_its_sql_was_taught():
+    found = context(SHOWN, TAUGHT)
+    assert (found.retrievable, found.first, found.among_five) == (3, 1 / 3, 2 / 3)
+    assert context(SHOWN, []).retrievable == 0
+
+
 def test_the_tables_show_each_difficulty_there_is_and_what_was_learned(capsys):
     print_tables(findings(refused=[question()], unusable=2))
     shown = capsys.readouterr().out
@@ -68,6 +88,8 @@ def test_the_tables_show_each_difficulty_there_is_and_what_was_learned(capsys):
     assert "100.0 %" in shown
     assert "10 questions about 1 databases, 2 left out because their gold SQL does not run" in shown
     assert "gold SQL refused by the guard: 10.0 %" in shown
+    assert "shown: 87.5 % of tables, 87.5 % of columns" in shown
+    assert "of 3 questions whose SQL was taught with another, it came first for 33.3 %" in shown
     assert "p50 100 ms, p95 300 ms; 10 tokens a question, $0.00 in all" in shown
 
 

@@ -80,10 +80,10 @@ def excerpt(context: GenerationContext, token_budget: int) -> SchemaExcerpt:
     if index.chars <= budget:
         return SchemaExcerpt(schema.tables, tuple(index.texts.values()))
 
-    relevance = _relevance(context, index)
+    tables = {table.name: table for table in schema.tables}
     kept: dict[str, tuple[Table, str]] = {}
     columns_left_out: list[tuple[str, int]] = []
-    for table in sorted(schema.tables, key=lambda table: -relevance[table.name]):
+    for table in (tables[name] for name in ranked_tables(context)):
         shown, text = table, index.texts[table.name]
         if not kept and len(text) > budget:
             shown = _narrowed(table, context, budget)
@@ -100,6 +100,12 @@ def excerpt(context: GenerationContext, token_budget: int) -> SchemaExcerpt:
         tables_left_out=tuple(table.name for table in schema.tables if table.name not in kept),
         columns_left_out=tuple(columns_left_out),
     )
+
+
+def ranked_tables(context: GenerationContext) -> tuple[str, ...]:
+    """The names of all tables, the one that bears most on the question first."""
+    relevance = _relevance(context, _indexed(context.schema))
+    return tuple(sorted(relevance, key=lambda name: -relevance[name]))
 
 
 def _relevance(context: GenerationContext, index: _Index) -> dict[str, float]:

@@ -21,15 +21,30 @@ def ask(user: Subject, questions: Iterable[Question], clients: Clients, advance:
     return clients.map(answered, questions)
 
 
-def teach(user: Subject, questions: Iterable[Question], clients: Clients, advance: Callable[[int], None]) -> list[str]:
-    """Teach the gold SQL of the questions, and return the ids of the queries that hold it."""
+def teach(
+    user: Subject, questions: Sequence[Question], clients: Clients, advance: Callable[[int], None]
+) -> dict[str, Question]:
+    """Teach the gold SQL of the questions; returns them by the ids of the queries that now hold it."""
 
     def taught(question: Question) -> str:
         query_id = user.teach(question)
         advance(1)
         return query_id
 
-    return clients.map(taught, questions)
+    return dict(zip(clients.map(taught, questions), questions, strict=True))
+
+
+def recall(
+    user: Subject, questions: Iterable[Question], clients: Clients, advance: Callable[[int], None]
+) -> list[Mapping[str, Any]]:
+    """What a model would be shown with each of the questions."""
+
+    def recalled(question: Question) -> Mapping[str, Any]:
+        block = user.recall(question)
+        advance(1)
+        return block
+
+    return clients.map(recalled, questions)
 
 
 def outcomes(user: Subject, asked: Sequence[Asked], clients: Clients, advance: Callable[[int], None]) -> list[Outcome]:

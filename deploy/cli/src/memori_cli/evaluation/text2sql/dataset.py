@@ -5,6 +5,7 @@ here, read-only and for a limited time; a question whose gold SQL cannot be read
 answer holds, is left out and counted.
 """
 
+import hashlib
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -70,12 +71,12 @@ class Suite:
 
 
 def read(folder: Path, *, limit: int | None = None) -> Suite:
-    """The data in a folder; with `limit` only the first so many questions of each database.
+    """The data in a folder; with `limit` only so many questions of each database, drawn by their gold SQL.
 
     Raises:
         DatasetError: a file is missing or malformed, or no question is left.
     """
-    written = _first_of_each(_questions(folder / "questions.json"), limit)
+    written = _drawn(_questions(folder / "questions.json"), limit)
     databases = {name: folder / "databases" / f"{name}.sqlite" for name in sorted({one.db_id for one in written})}
     if missing := [path for path in databases.values() if not path.is_file()]:
         raise DatasetError(f"{missing[0]}: there is no such file")
@@ -104,10 +105,16 @@ def _questions(path: Path) -> list[_Written]:
         raise DatasetError(f"{path}: {first_error(error.errors(include_url=False))}") from error
 
 
-def _first_of_each(questions: Iterable[_Written], limit: int | None) -> list[_Written]:
+def _drawn(questions: Iterable[_Written], limit: int | None) -> list[_Written]:
+    """So many of each database, at random as far as they are concerned, and the same each time. Those that ask for the
+    same in other words are drawn together.
+    """
     by_database: dict[str, list[_Written]] = {}
     for question in questions:
         by_database.setdefault(question.db_id, []).append(question)
+    if limit is not None:
+        for group in by_database.values():
+            group.sort(key=lambda question: hashlib.sha256(question.sql_sqlite.encode()).digest())
     return [question for _, group in sorted(by_database.items()) for question in group[:limit]]
 
 

@@ -5,9 +5,10 @@ same in whatever order the questions are asked.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from rich.progress import Progress
 
@@ -16,9 +17,10 @@ from memori_cli.evaluation.report import bar
 from memori_cli.evaluation.text2sql import asking
 from memori_cli.evaluation.text2sql.dataset import Question, Suite
 from memori_cli.evaluation.text2sql.guard import verdicts
-from memori_cli.evaluation.text2sql.measures import Outcome, Taught, accuracy, checkpoints
+from memori_cli.evaluation.text2sql.measures import Context, Outcome, Shown, Taught, accuracy, checkpoints, context
 from memori_cli.evaluation.text2sql.subjects import Asked, Subject, subject
 from memori_client import Memori
+from sql_guard import Verdict
 
 _OTHERS = 25
 """How many questions of each database are asked again and again while others are taught, at most."""
@@ -26,11 +28,14 @@ _OTHERS = 25
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What came out: of every question, of the learning if any pairs were taught, and whose gold SQL is refused."""
+    """What came out: of every question, of the learning if any pairs were taught, what the others were shown in the
+    end, and whose gold SQL is refused.
+    """
 
     suite: Suite
     outcomes: Sequence[Outcome]
     learning: Sequence[Taught]
+    context: Context
     refused: Sequence[Question]
 
 
@@ -57,7 +62,8 @@ def evaluate(memori: Memori, suite: Suite, *, learn: int, clients: Clients, prog
     measured = checkpoints(learn)
     with subject(memori, suite, clients) as user:
         first = asking.ask(user, suite.questions, clients, bar(progress, "asking", len(suite.questions)))
-        later = _learning(user, lessons, measured, clients, progress)
+        later, known = _learning(user, lessons, measured, clients, progress)
+        blocks = asking.recall(user, lessons.asked, clients, bar(progress, "recalling", len(lessons.asked)))
         everything = [*first, *(asked for after in later for asked in after)]
         advance = bar(progress, "running", asking.distinct_statements(everything))
         outcomes = asking.outcomes(user, everything, clients, advance)
@@ -66,13 +72,15 @@ def evaluate(memori: Memori, suite: Suite, *, learn: int, clients: Clients, prog
     untaught = [outcome for outcome in of_all if outcome.question in chosen]
     size = len(lessons.asked)
     rounds = [untaught, *(outcomes[start : start + size] for start in range(len(first), len(outcomes), size))]
+    curve = [_taught(lessons, pairs, after) for pairs, after in zip(measured, rounds, strict=True)]
+    judged = verdicts(suite)
+    shown = [_shown(question, block, judged, known) for question, block in zip(lessons.asked, blocks, strict=True)]
     return Findings(
         suite=suite,
         outcomes=of_all,
-        learning=[_taught(lessons, pairs, after) for pairs, after in zip(measured, rounds, strict=True)]
-        if learn
-        else [],
-        refused=[question for question, verdict in verdicts(suite).items() if not verdict.allowed],
+        learning=curve if learn else [],
+        context=context(shown, known.values()),
+        refused=[question for question, verdict in judged.items() if not verdict.allowed],
     )
 
 
@@ -89,15 +97,27 @@ def _lessons(suite: Suite, learn: int) -> _Lessons:
 
 def _learning(
     user: Subject, lessons: _Lessons, measured: Sequence[int], clients: Clients, progress: Progress
-) -> list[list[Asked]]:
-    """What the others are answered after so many pairs, but for none."""
+) -> tuple[list[list[Asked]], dict[str, Question]]:
+    """What the others are answered after so many pairs, but for none; and the queries taught by their ids."""
     answers = []
+    known: dict[str, Question] = {}
     for start, end in pairwise(measured):
         lesson = lessons.between(start, end)
-        advance = bar(progress, f"teaching {end}", len(lesson))
-        asking.teach(user, lesson, clients, advance)
+        known |= asking.teach(user, lesson, clients, bar(progress, f"teaching {end}", len(lesson)))
         answers.append(asking.ask(user, lessons.asked, clients, bar(progress, f"asking {end}", len(lessons.asked))))
-    return answers
+    return answers, known
+
+
+def _shown(
+    question: Question, block: Mapping[str, Any], judged: Mapping[Question, Verdict], known: Mapping[str, Question]
+) -> Shown:
+    return Shown(
+        question=question,
+        past=[known[example["pattern_id"]] for example in block["examples"] if example["pattern_id"] in known],
+        schema={table["name"]: [column["name"] for column in table["columns"]] for table in block["tables"]},
+        tables=judged[question].tables,
+        columns=judged[question].columns,
+    )
 
 
 def _taught(lessons: _Lessons, pairs: int, outcomes: Sequence[Outcome]) -> Taught:

@@ -1,12 +1,12 @@
 """What is measured: execution accuracy, what is answered at all, what the context holds, what is retrieved."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from memori_cli.evaluation.text2sql.dataset import Question
 
 CUTOFF = 5
-"""How many tables, columns and past queries count."""
+"""How many of the past queries offered count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +59,29 @@ class Taught:
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieval:
-    """Shares of questions whose gold SQL is that of the first past query offered, and of one of the first five."""
+class Shown:
+    """What a question was shown: the past queries offered, as the questions they answered, best first, and tables with
+    their columns; beside it what its gold SQL reads, `columns` as the guard names them.
+    """
 
-    questions: int
-    at_1: float
-    at_5: float
+    question: Question
+    past: Sequence[Question]
+    schema: Mapping[str, Collection[str]]
+    tables: Collection[str]
+    columns: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Shares of the tables and columns that the gold SQL reads, within what the context shows first."""
+    """Shares from 0 to 1 of what was needed among what was shown: of tables and columns over all questions, of past
+    queries over those `retrievable` questions whose SQL was taught: their SQL is that of the first, or of one of five.
+    """
 
     tables: float
     columns: float
+    retrievable: int
+    first: float
+    among_five: float
 
 
 def accuracy(outcomes: Collection[Outcome]) -> Accuracy:
@@ -88,14 +97,33 @@ def accuracy(outcomes: Collection[Outcome]) -> Accuracy:
     )
 
 
-def retrieval(found: Iterable[tuple[tuple[str, str], Sequence[tuple[str, str]]]]) -> Retrieval:
-    """Of questions, at least one, each with what it means and what the past queries found mean, best first."""
-    ranks = [past.index(meaning) + 1 if meaning in past else CUTOFF + 1 for meaning, past in found]
-    return Retrieval(
-        questions=len(ranks),
-        at_1=sum(rank == 1 for rank in ranks) / len(ranks),
-        at_5=sum(rank <= CUTOFF for rank in ranks) / len(ranks),
+def context(shown: Collection[Shown], taught: Collection[Question]) -> Context:
+    """The means over some questions, at least one, after some were taught."""
+    known = {question.meaning for question in taught}
+    retrievable = [one for one in shown if one.question.meaning in known]
+    past = [[one.question.meaning == earlier.meaning for earlier in one.past] for one in retrievable]
+    return Context(
+        tables=_mean([_share(one.tables, one.schema) for one in shown]),
+        columns=_mean([_share(one.columns, _names(one.schema)) for one in shown]),
+        retrievable=len(past),
+        first=_mean([any(hits[:1]) for hits in past]),
+        among_five=_mean([any(hits[:CUTOFF]) for hits in past]),
     )
+
+
+def _names(schema: Mapping[str, Collection[str]]) -> set[str]:
+    """Columns, alone and with their tables."""
+    names = {column for columns in schema.values() for column in columns}
+    return names | {f"{table}.{column}" for table, columns in schema.items() for column in columns}
+
+
+def _share(needed: Collection[str], shown: Collection[str]) -> float:
+    held = {name.casefold() for name in shown}
+    return sum(name.casefold() in held for name in needed) / len(needed) if needed else 1.0
+
+
+def _mean(shares: Sequence[float]) -> float:
+    return sum(shares) / len(shares) if shares else 0.0
 
 
 def checkpoints(pairs: int) -> list[int]:

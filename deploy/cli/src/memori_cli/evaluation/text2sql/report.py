@@ -48,6 +48,7 @@ def as_json(findings: Findings) -> dict[str, Any]:
         "models": _models(outcomes),
         "accuracy": {name: asdict(measured) for name, measured in _measured(outcomes).items()},
         "learning": [asdict(taught) for taught in findings.learning],
+        "context": asdict(findings.context),
         "gold_refused_by_guard": _refused_share(findings),
         "latency_ms": _latency_ms(outcomes),
         "tokens_per_question": _mean_tokens(outcomes),
@@ -97,6 +98,13 @@ def _remarks(findings: Findings) -> Iterator[str]:
     left_out = f", {suite.unusable:,} left out because their gold SQL does not run" if suite.unusable else ""
     yield f"{len(outcomes):,} questions about {len(suite.databases)} databases{left_out}"
     yield f"gold SQL refused by the guard: {percent(_refused_share(findings))}"
+    context = findings.context
+    yield f"of what gold SQL reads, shown: {percent(context.tables)} of tables, {percent(context.columns)} of columns"
+    if context.retrievable:
+        yield (
+            f"of {context.retrievable:,} questions whose SQL was taught with another, it came first for "
+            f"{percent(context.first)}, among the first five for {percent(context.among_five)}"
+        )
     latency, cost = _latency_ms(outcomes), _cost(outcomes)
     spent = "at prices that are not known" if cost is None else f"${cost:.2f} in all"
     yield (

@@ -47,6 +47,10 @@ class Subject:
         rated = self.memori.rate(asked.answer["query_id"], corrected_sql=question.gold_sql)
         return str((rated["correction"] or rated["query"])["query_id"])
 
+    def recall(self, question: Question) -> Mapping[str, Any]:
+        """What a model would be shown with the question."""
+        return self.memori.recall(question.text, data_source_id=self.sources[question.database])
+
 
 @contextmanager
 def subject(memori: Memori, suite: Suite, clients: Clients) -> Iterator[Subject]:
