@@ -12,7 +12,9 @@ async def test_everything_that_bears_on_a_question_is_recalled_and_no_model_aske
     paid = others.remember("Revenue means paid orders only")
     async with service(model=model) as call:
         source = await call.source(ada, shop)
-        rule = NewRule(rule_id=uuid4(), rule_name="aliases", rule_type="preference", rule_content="prefer short column names")
+        rule = NewRule(
+            rule_id=uuid4(), rule_name="aliases", rule_type="preference", rule_content="prefer short column names"
+        )
         await call(CREATE_RULE, rule, ada)
         model.enqueue(says("SELECT SUM(amount) FROM orders"))
         talk = uuid4()
