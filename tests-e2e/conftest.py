@@ -1,6 +1,11 @@
-"""The running system: every service as a process of its own, on embedded Postgres and NATS."""
+"""The running system: every service as a process of its own, on embedded Postgres and NATS; with MEMORI_E2E=compose as
+containers.
+"""
 
+import importlib.util
+import os
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -39,10 +44,22 @@ class User:
         return response.json() if response.content else None
 
 
+def in_containers(home):
+    # pytest imports test files one by one, so one of them cannot simply import another.
+    location = importlib.util.spec_from_file_location("compose", Path(__file__).with_name("compose.py"))
+    module = importlib.util.module_from_spec(location)
+    location.loader.exec_module(module)
+    return module.ComposeStack(home)
+
+
 @pytest.fixture(scope="session")
 def system(tmp_path_factory):
     home = tmp_path_factory.mktemp("system")
     home.chmod(0o711)
+    if os.environ.get("MEMORI_E2E") == "compose":
+        with in_containers(home) as stack:
+            yield stack
+        return
     # Time is checked and what is missing looked for more often than in production, so that tests need not wait.
     settings = {"MEMORY_SWEEP_SECONDS": "0.5", "EMBEDDING_RECONCILE_SECONDS": "1"}
     with LocalStack(home, durable=False, restart=False, settings=settings) as stack:
@@ -70,10 +87,12 @@ def ada(new_user):
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory):
-    path = tmp_path_factory.mktemp("shop") / "shop.sqlite"
+def shop(system, tmp_path_factory):
+    """The sample shop, as a data source is told where it is."""
+    in_containers = getattr(system, "files", None)
+    path = (in_containers or tmp_path_factory.mktemp("shop")) / "shop.sqlite"
     create(path)
-    return path
+    return path.name if in_containers else str(path)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 from contracts.topology import MIGRATOR
+from memori_cli.local.nats import EmbeddedNats
 from memori_cli.migrate import migrate_streams
 
 
@@ -103,13 +104,20 @@ def test_turns_of_a_conversation_are_kept_in_their_order(ada):
     assert len(ada.get(path, params={"include": "memories"})["memories"]) == 1
 
 
+def lose_disk(nats):
+    if isinstance(nats, EmbeddedNats):
+        shutil.rmtree(nats.data_dir / "jetstream")
+    else:
+        nats.lose_disk()
+
+
 def test_a_broker_that_lost_its_disk_costs_no_memory_its_vector(system, new_user, wait):
     user = new_user("disk")
     system.supervisor.stop("embedding-worker")
     stored = [user.remember(f"A note about lighthouse number {n}")["memory_id"] for n in range(5)]
     try:
         system.nats.kill()
-        shutil.rmtree(system.nats.data_dir / "jetstream")
+        lose_disk(system.nats)
         assert system.revive() == ["NATS"]
         migrating = migrate_streams(system.nats.url, user=MIGRATOR, password=system.secrets.nats[MIGRATOR])
         asyncio.run(migrating)

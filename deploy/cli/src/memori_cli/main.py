@@ -28,7 +28,17 @@ NatsPassword = Annotated[str | None, typer.Option(envvar="NATS_MIGRATOR_PASSWORD
 # The names of `sql_guard.Dialect`, which is not imported for `--help`.
 Dialect = Literal["postgres", "mysql", "sqlite", "duckdb"]
 
+_SECRETS = ("DATABASE_ADMIN_URL", "DATABASE_PASSWORDS", "NATS_MIGRATOR_PASSWORD", "SECRET_KEY", "MEMORI_TOKEN")
+
 # Each command imports what it needs: `memori --help` must not wait for database drivers.
+
+
+@app.callback()
+def memori() -> None:
+    """Memori for Text2SQL. Secrets come from the environment, or from the files that `<NAME>_FILE` name."""
+    for name in _SECRETS:
+        if (file := os.environ.get(f"{name}_FILE")) is not None:
+            os.environ[name] = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
 
 
 @app.command()
@@ -61,9 +71,7 @@ def migrate(
     replicas: Annotated[int, typer.Option(envvar="NATS_REPLICAS")] = 1,
     passwords: Annotated[
         str | None,
-        typer.Option(
-            envvar="DATABASE_PASSWORDS", help='JSON: {"memory_store_app": "…", …}; or DATABASE_PASSWORDS_FILE.'
-        ),
+        typer.Option(envvar="DATABASE_PASSWORDS", help='JSON: {"memory_store_app": "…", …}.'),
     ] = None,
 ) -> None:
     """Bring Postgres and NATS to what this version needs; safe to run twice and at once."""
@@ -72,12 +80,44 @@ def migrate(
     from contracts.topology import MIGRATOR  # noqa: PLC0415
     from memori_cli.migrate import migrate_database, migrate_streams  # noqa: PLC0415
 
-    file = os.environ.get("DATABASE_PASSWORDS_FILE")
-    known = json.loads(passwords or (Path(file).read_text(encoding="utf-8") if file else "{}"))
+    known = json.loads(passwords or "{}")
     asyncio.run(migrate_database(admin_url, known, say=typer.echo))
     user = MIGRATOR if nats_password else None
     for line in asyncio.run(migrate_streams(nats_url, user=user, password=nats_password, replicas=replicas)):
         typer.echo(line)
+
+
+@app.command()
+def secrets(
+    folder: Annotated[Path, typer.Argument(help="Where they are kept, a file for each.")],
+    postgres: Annotated[str, typer.Option(help="Where the services find PostgreSQL: host or host:port.")] = "postgres",
+    database: Annotated[str, typer.Option(help="The name of the database.")] = "memori",
+) -> None:
+    """Make the secrets of an installation in containers, unless they are there: none is ever changed."""
+    from memori_cli.secrets_folder import write_secrets  # noqa: PLC0415
+
+    try:
+        made = write_secrets(folder, postgres=postgres, database=database)
+    except FileExistsError as error:
+        raise typer.BadParameter(str(error), param_hint="FOLDER") from None
+    typer.echo(f"{folder}: {len(made)} secrets made" if made else f"{folder}: the secrets are there")
+
+
+@app.command()
+def token(
+    user: Annotated[str, typer.Argument(help="Whose token it is.")],
+    secret_key: Annotated[str, typer.Option(envvar="SECRET_KEY", help="As the gateway has it.")],
+    tenant: Annotated[str | None, typer.Option()] = None,
+    role: Annotated[list[str] | None, typer.Option(help="user or admin; may be said twice.")] = None,
+    minutes: Annotated[int, typer.Option(envvar="ACCESS_TOKEN_EXPIRE_MINUTES", min=1)] = 30,
+) -> None:
+    """Print a token for a user (HS256), for trying things out."""
+    import time  # noqa: PLC0415
+
+    import jwt  # noqa: PLC0415
+
+    claims = {"sub": user, "exp": int(time.time()) + 60 * minutes, "tenant": tenant, "roles": role}
+    typer.echo(jwt.encode({name: value for name, value in claims.items() if value}, secret_key, "HS256"))
 
 
 @app.command()

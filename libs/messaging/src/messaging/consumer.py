@@ -20,7 +20,7 @@ from messaging import dead_letters
 from messaging.errors import GiveUp, RetryLater, is_passing, problem_of, reason_of
 from messaging.puller import ConsumerMissing, Puller
 from observability import logger, span
-from observability.metrics import EVENTS_CONSUMED
+from observability.metrics import CONSUMER_PENDING, EVENTS_CONSUMED
 
 _log = logger(__name__)
 
@@ -84,9 +84,11 @@ class Consumer:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def ping(self) -> None:
-        """Raise when the server does not have the durable consumer."""
+        """Raise when the server does not have the durable consumer; how far it is behind goes into the metrics."""
         connection: Client = self._broker.connection
-        await connection.jetstream(timeout=2).consumer_info(self._durable.stream, self._durable.name)
+        info = await connection.jetstream(timeout=2).consumer_info(self._durable.stream, self._durable.name)
+        behind = (info.num_pending or 0) + (info.num_ack_pending or 0)
+        CONSUMER_PENDING.labels(self._durable.name).set(behind)
 
     async def _finish(self, batch: Sequence[Msg]) -> None:
         deliveries = [delivery for message in batch if (delivery := await self._parse(message))]

@@ -9,6 +9,11 @@ RPC_SECONDS = Histogram(
     "memori_rpc_seconds", "Time to answer a request", ("method", "outcome"), buckets=LATENCY_BUCKETS
 )
 EVENTS_CONSUMED = Counter("memori_events_consumed_total", "Events taken from a stream", ("consumer", "outcome"))
+CONSUMER_PENDING = Gauge(
+    "memori_consumer_pending",
+    "Events a durable consumer has not finished, at the last readiness check",
+    ("consumer",),
+)
 DEAD_LETTERS = Counter("memori_dead_letters_total", "Messages given up on", ("consumer",))
 OUTBOX_PUBLISHED = Counter("memori_outbox_published_total", "Outbox rows delivered", ("kind",))
 OUTBOX_PENDING = Gauge("memori_outbox_pending", "Outbox rows not yet delivered")

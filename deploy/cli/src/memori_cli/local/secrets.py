@@ -16,7 +16,8 @@ _MEND = (
 )
 
 
-def _token() -> str:
+def new_secret() -> str:
+    """Forty-three characters that nobody guesses."""
     return secrets.token_urlsafe(32)
 
 
@@ -24,13 +25,15 @@ def _token() -> str:
 class Secrets:
     """Passwords of the database's roles and of NATS users, and the key that tokens and connections are sealed with."""
 
-    secret_key: str = field(default_factory=_token)
+    secret_key: str = field(default_factory=new_secret)
     database: dict[str, str] = field(
         default_factory=lambda: {
-            f"{schema_of(service)}_{kind}": _token() for service in SERVICES for kind in ("app", "worker")
+            f"{schema_of(service)}_{kind}": new_secret() for service in SERVICES for kind in ("app", "worker")
         }
     )
-    nats: dict[str, str] = field(default_factory=lambda: {user: _token() for user in (*SERVICES, SUBSCRIBER, MIGRATOR)})
+    nats: dict[str, str] = field(
+        default_factory=lambda: {user: new_secret() for user in (*SERVICES, SUBSCRIBER, MIGRATOR)}
+    )
 
 
 def load_or_create(path: Path, *, data: Path) -> Secrets:
