@@ -62,7 +62,7 @@ test-e2e: setup ## Against the running system
 	$(PYTEST) tests-e2e
 
 golden: setup ## Rewrite the golden files (events, AsyncAPI, OpenAPI, the rendered chart) from the code
-	UPDATE_GOLDEN=1 $(PYTEST) -k golden libs services k8s
+	UPDATE_GOLDEN=1 $(PYTEST) -k golden libs/contracts services/gateway/tests/unit services/entity-extractor/tests/unit k8s
 
 bench: setup ## Measure against the floor and at every size, and print the tables
 	@$(BIN)/python bench/run.py

@@ -53,7 +53,7 @@ def run(home: Path, *, keep: bool) -> int:
     try:
         _tell(screen, stack, home)
         failed = len(screen.failures)
-        screen.chapter("The end", f"{screen.seconds:.0f} s in all. Next: `make up`, then http://127.0.0.1:8000/docs")
+        screen.chapter("The end", f"{screen.seconds:.0f} s in all. Next: `make run`, then http://127.0.0.1:8000/docs")
         if failed:
             screen.console.print(f"[red]{failed} of the claims did not hold[/]")
         if keep:
