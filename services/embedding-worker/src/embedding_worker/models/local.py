@@ -147,6 +147,8 @@ def _load_session(
 
 
 def _open(graph: Path) -> onnxruntime.InferenceSession:
+    # What is embedded here is nobody's business, not even that it is.
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -157,4 +159,6 @@ def _open(graph: Path) -> onnxruntime.InferenceSession:
 
 def _yield_to_queries() -> None:
     if sys.platform == "linux":  # elsewhere the priority is the process's, not the thread's
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        thread = threading.get_native_id()
+        # Never less nice than the process was started: that may be forbidden.
+        os.setpriority(os.PRIO_PROCESS, thread, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
