@@ -59,11 +59,18 @@ capabilities: { drop: [ALL] }
       {{- end }}
 - name: tmp
   emptyDir: { sizeLimit: 256Mi }
+{{- if and (eq .component "sql-generator") .root.Values.uploads.enabled }}
+- name: uploads
+  persistentVolumeClaim: { claimName: {{ .root.Values.uploads.existingClaim | default (include "memori.name" (dict "root" .root "component" "uploads")) }} }
+{{- end }}
 {{- end }}
 
 {{- define "memori.mounts" -}}
 - { name: secrets, mountPath: /run/secrets, readOnly: true }
 - { name: tmp, mountPath: /tmp }
+{{- if and (eq .component "sql-generator") .root.Values.uploads.enabled }}
+- { name: uploads, mountPath: /var/lib/memori/uploads }
+{{- end }}
 {{- end }}
 
 {{/* Settings as environment variables: a service's own win over those of all; no secret is among them. */}}

@@ -18,6 +18,8 @@ VERSIONS = ("1.33.0", "1.35.0", "1.37.0")
 # Their schemas are those of operators, not of Kubernetes.
 CUSTOM = {"ServiceMonitor", "PrometheusRule", "ScaledObject"}
 
+ALLOWED_VOLUMES = {"name", "secret", "emptyDir", "persistentVolumeClaim"}
+
 every_example = pytest.mark.parametrize("name", EXAMPLES)
 
 
@@ -78,7 +80,7 @@ def test_every_pod_keeps_to_the_restricted_standard(name):
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}, pod
         assert spec["automountServiceAccountToken"] is False, pod
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), pod
-        assert {kind for volume in spec.get("volumes", []) for kind in volume} <= {"name", "secret", "emptyDir"}, pod
+        assert {kind for volume in spec.get("volumes", []) for kind in volume} <= ALLOWED_VOLUMES, pod
         for container in spec["containers"]:
             own = container["securityContext"]
             assert (own["allowPrivilegeEscalation"], own["readOnlyRootFilesystem"]) == (False, True), pod

@@ -13,13 +13,6 @@ from contracts.topology import GATEWAY, MIGRATOR, SERVICES
 from memori_cli.local.secrets import Secrets, new_secret
 from persistence import schema_of
 
-_NATS = """\
-port: 4222
-http_port: 8222
-server_name: memori
-jetstream { store_dir: /data, sync_interval: always }
-"""
-
 
 def write_secrets(folder: Path, *, postgres: str, database: str) -> list[Path]:
     """Make the secrets that are not there yet, and return their files; none is ever changed.
@@ -53,7 +46,7 @@ def _files(secrets: Secrets, admin: str, postgres: str, database: str) -> Iterat
     yield "postgres-password", admin
     yield "admin-database-url", url("postgres", admin)
     yield "database-passwords", json.dumps(secrets.database)
-    yield "nats.conf", _NATS + nats_authorization(secrets.nats)
+    yield "nats-authorization.conf", nats_authorization(secrets.nats)
     for service in SERVICES:
         yield f"{service}-nats-password", secrets.nats[service]
         if service != GATEWAY:

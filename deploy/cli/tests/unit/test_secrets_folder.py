@@ -20,7 +20,7 @@ def test_every_service_gets_its_own_secrets(tmp_path):
     files = made(tmp_path / "secrets")
     passwords = json.loads(files["database-passwords"])
     for service in SERVICES:
-        assert json.dumps(files[f"{service}-nats-password"]) in files["nats.conf"]
+        assert json.dumps(files[f"{service}-nats-password"]) in files["nats-authorization.conf"]
         for kind, name in (("app", "database-url"), ("worker", "database-worker-url")):
             role = f"{service.replace('-', '_')}_{kind}"
             url = files.get(f"{service}-{name}")
@@ -28,7 +28,7 @@ def test_every_service_gets_its_own_secrets(tmp_path):
                 None if service == "gateway" else f"postgresql://{role}:{passwords[role]}@db.example:5433/memori"
             )
     for user in (MIGRATOR, SUBSCRIBER):
-        assert json.dumps(files[f"{user}-nats-password"]) in files["nats.conf"]
+        assert json.dumps(files[f"{user}-nats-password"]) in files["nats-authorization.conf"]
     secrets = [files["secret-key"], files["postgres-password"], *passwords.values()]
     assert len(set(secrets)) == len(secrets)
     assert all(len(secret) >= 32 for secret in secrets)
