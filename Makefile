@@ -67,6 +67,7 @@ golden: setup ## Rewrite the golden files (events, AsyncAPI, OpenAPI, the render
 bench: setup ## Measure against the floor and at every size, and print the tables
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/search_scale.py
+	@$(BIN)/python bench/extraction.py
 
 fuzz: setup ## 20,000 statements made from the guard's lists: what passes it changes nothing in a writable database
 	MEMORI_FUZZ_STATEMENTS=5000 $(PYTEST) -s libs/sql-guard/tests/integration/test_guard_fuzz.py

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from entity_extractor.domain import rule_reader
 from entity_extractor.domain.facts import Statement
@@ -24,7 +24,12 @@ class Turn:
 
 
 class FactReader(Protocol):
-    """Finds what turns state; of many turns it is asked at once."""
+    """Finds what turns state; of many turns it is asked at once.
+
+    One that `takes_long` is asked before anything is locked.
+    """
+
+    takes_long: ClassVar[bool]
 
     async def read(self, turns: Sequence[Turn], known: Sequence[Statement]) -> Mapping[TurnKey, Sequence[Statement]]:
         """What each of one user's turns states that is worth keeping; nothing of a turn that is left out.
@@ -38,6 +43,8 @@ class FactReader(Protocol):
 class RuleReader:
     """Reads by rules: needs nothing, and prefers silence."""
 
+    takes_long: ClassVar[bool] = False
+
     async def read(
         self,
         turns: Sequence[Turn],
@@ -49,6 +56,8 @@ class RuleReader:
 
 class ModelReader:
     """Asks a model, once for each window of turns; turns that can state nothing are not shown to it."""
+
+    takes_long: ClassVar[bool] = True
 
     def __init__(self, model: Model) -> None:
         self._model = model

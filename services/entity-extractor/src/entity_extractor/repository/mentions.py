@@ -18,6 +18,8 @@ Mention = tuple[TurnKey, UUID]
 
 async def of_turns(transaction: Transaction, owner: Identity, keys: Collection[TurnKey] | None) -> set[Mention]:
     """What these turns and memories name; all of the user's for None."""
+    if keys is not None and not keys:
+        return set()
     statement = select(mentions.c.source_type, mentions.c.source_id, mentions.c.entity_id).where(owned(mentions, owner))
     if keys is not None:
         statement = statement.where(

@@ -43,6 +43,8 @@ async def versions(transaction: Transaction, owner: Identity, keys: Collection[T
 
 async def of_conversations(transaction: Transaction, owner: Identity, conversations: Collection[UUID]) -> list[TurnKey]:
     """The turns of these conversations that were read."""
+    if not conversations:
+        return []
     statement = select(turns.c.source_type, turns.c.source_id).where(
         owned(turns, owner), turns.c.conversation_id.in_(conversations)
     )

@@ -26,11 +26,13 @@ class MentionUseCases:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    async def read(self, transaction: Transaction, owner: Identity, read: Sequence[Read]) -> None:
-        """Note what these name, after they were marked as read; of those that were read before, what has changed."""
+    async def read(
+        self, transaction: Transaction, owner: Identity, read: Sequence[Read], again: Collection[TurnKey]
+    ) -> None:
+        """Note what these name, after they were marked as read; of those that are read again, what has changed."""
         if read:
             known = KnownEntities(await entities.known(transaction, owner))
-            await self._match(transaction, owner, known, read, {each.key for each in read})
+            await self._match(transaction, owner, known, read, again)
 
     async def match_again(self, transaction: Transaction, owner: Identity) -> None:
         """Look at everything that was read once more: there are other entities now."""

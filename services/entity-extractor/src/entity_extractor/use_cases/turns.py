@@ -1,5 +1,6 @@
 """Reading what users say: each turn of a conversation and each memory once, whatever order its events come in."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from persistence.erasures import Erasures
 _RPC_SECONDS = 10.0
 _ME = service_identity(SERVICE)
 _MESSAGE_VERSION = 1
+_USERS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,20 @@ class TurnUseCases:
             RetryLater: memory-store or what reads is away, or a turn changed while it was read.
             ProblemError: what reads gave an answer that cannot be used.
         """
-        for owner, work in _by_owner(events).items():
-            await self._do(owner, work)
+        works = list(_by_owner(events).items())
+        for start in range(0, len(works), _USERS_AT_ONCE):
+            some = works[start : start + _USERS_AT_ONCE]
+            outcomes = await asyncio.gather(*(self._do(*each) for each in some), return_exceptions=True)
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    raise outcome
 
     async def look_at(self, owner: Identity, keys: Iterable[TurnKey]) -> None:
         """Read these, those that were not read yet; raises what `happened` does."""
         await self._do(owner, _Work(datetime.now(UTC), dict.fromkeys(keys)))
 
     async def _do(self, owner: Identity, work: _Work) -> None:
-        read = await self._read(owner, work)
+        read = await self._read(owner, work) if self._reader.takes_long else {}
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             if not await self._erasures.hold(transaction, owner, work.since):
                 raise RetryLater("the user was erased meanwhile", delay=0)
@@ -110,6 +117,12 @@ class TurnUseCases:
             return {}
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             known = await facts.latest(transaction, owner)
+        return await self._stated(said, known)
+
+    async def _stated(
+        self, said: Sequence[Said], known: Sequence[Statement]
+    ) -> Mapping[tuple[TurnKey, int], Sequence[Statement]]:
+        """What the reader is sure of, by turn and version."""
         found = await self._reader.read([Turn(each.key, each.text) for each in said], known)
         return {
             (each.key, each.version): [
@@ -125,16 +138,19 @@ class TurnUseCases:
         work: _Work,
         read: Mapping[tuple[TurnKey, int], Sequence[Statement]],
     ) -> None:
-        """Fetched again under the lock: whoever comes later has looked later, so what is deleted stays deleted."""
+        """Fetched under the lock: whoever comes later has looked later, so what is deleted stays deleted."""
         versions = await turns.versions(transaction, owner, work.keys)
         looked_at = [key for key in work.keys if key.source_type == "memory" or key not in versions]
         current = {each.key: each for each in await self._fetch(owner, looked_at)}
         new = [each for each in current.values() if versions.get(each.key) != each.version]
-        if any((each.key, each.version) not in read for each in new):
+        if not self._reader.takes_long:
+            read = await self._stated(new, ())
+        elif any((each.key, each.version) not in read for each in new):
             raise RetryLater("it changed while it was read", delay=0)
         ended = await turns.of_conversations(transaction, owner, work.conversations)
         gone = [*(key for key in looked_at if key not in current), *ended]
-        touched = await facts.remove_mentions(transaction, owner, [*gone, *(each.key for each in new)])
+        again = {each.key for each in new if each.key in versions}
+        touched = await facts.remove_mentions(transaction, owner, [*gone, *again])
         for event in work.deleted:
             if await self._learned.forget(transaction, owner, event.data.memory_id, event.time):
                 touched.add(event.data.memory_id)
@@ -150,7 +166,7 @@ class TurnUseCases:
         await turns.unmark(transaction, owner, gone)
         marked = [_read(each) for each in new]
         await turns.mark(transaction, owner, marked)
-        await self._mentioned.read(transaction, owner, marked)
+        await self._mentioned.read(transaction, owner, marked, again)
         touched |= {mention.statement.fact_id(owner) for mention in kept}
         if await self._learned.settle(transaction, owner, touched, work.since):
             await self._mentioned.define(transaction, owner)
