@@ -168,7 +168,7 @@ async def scale(stack: LocalStack, questions: list[Question], vectors: np.ndarra
             asked = Embedding(model=MODEL, dimensions=vectors.shape[1], embedding=vector, min_similarity=0.2)
             started = time.perf_counter()
             async with database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
-                found = await patterns.candidates(transaction, owner, source, asked)
+                found = await patterns.candidates(transaction, owner, source, questions[at].text, asked)
             read_ms.append(1000 * (time.perf_counter() - started))
             started = time.perf_counter()
             examples_for(questions[at].text, found)
