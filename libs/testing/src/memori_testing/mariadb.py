@@ -15,6 +15,7 @@ import pymysql
 from memori_cli.local import child_process
 from memori_cli.local.server import HOST, LocalServer, LocalServerError
 from memori_cli.local.unprivileged import Account, account
+from memori_testing.certificate import write_certificate
 from memori_testing.mariadb_programs import MariaDBMissingError, MariaDBPrograms
 
 Rows: TypeAlias = list[tuple[Any, ...]]
@@ -60,7 +61,9 @@ class MariaDatabase:
 
 
 class EmbeddedMariaDB(LocalServer):
-    """A MariaDB on 127.0.0.1 that asks everyone for a password; a crash of the machine may damage its data.
+    """A MariaDB on 127.0.0.1 that asks everyone for a password, and speaks TLS to who wants it.
+
+    A crash of the machine may damage its data.
 
     Whatever a login writes or reads as a file of the server lies in `files`: an attack that succeeds is seen there and
     does no harm.
@@ -112,6 +115,10 @@ class EmbeddedMariaDB(LocalServer):
                 return list(cursor.fetchall())
 
             yield run
+
+    @property
+    def _certificate(self) -> Path:
+        return self.data_dir / "server.pem"
 
     @property
     def _cluster(self) -> Path:
@@ -167,11 +174,13 @@ class EmbeddedMariaDB(LocalServer):
     def _initialise(self, owner: Account | None) -> None:
         # Under another name until it is complete: what a killed bootstrap leaves looks like no cluster.
         draft = self.data_dir / "cluster.draft"
+        write_certificate(self._certificate)
         shutil.rmtree(draft, ignore_errors=True)
         for folder in (draft, self.files):
             folder.mkdir(mode=0o700, exist_ok=True)
             if owner is not None:
                 owner.own(folder)
+                owner.own(self._certificate)
         logins = f"""
             DELETE FROM global_priv;
             FLUSH PRIVILEGES;
@@ -204,6 +213,8 @@ class EmbeddedMariaDB(LocalServer):
             f"--character-sets-dir={share / 'charsets'}",
             f"--plugin-dir={self.data_dir}",
             f"--secure-file-priv={self.files}",
+            f"--ssl-cert={self._certificate}",
+            f"--ssl-key={self._certificate}",
             f"--socket={cluster / 'server.sock'}",
             f"--pid-file={cluster / 'server.pid'}",
         ]

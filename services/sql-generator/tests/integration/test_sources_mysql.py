@@ -417,8 +417,12 @@ async def test_tls_is_required_by_a_strict_policy_unless_the_url_says_otherwise(
 ) -> None:
     strict = ConnectPolicy(strict=True, hosts=("127.0.0.0/8",))
     url = mariadb_database.reader_url
-    with pytest.raises(SourceUnreachable, match="does not speak TLS"):
-        await open_source("mysql", url, policy=strict).test()
-    await open_source("mysql", f"{url}?ssl-mode=DISABLED", policy=strict).test()
+    cipher = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
+    ((_, used),) = (await open_source("mysql", url, policy=strict).execute(cipher, SHORT)).rows
+    assert used.startswith("TLS_")
+    in_clear = open_source("mysql", f"{url}?ssl-mode=DISABLED", policy=strict)
+    assert (await in_clear.execute(cipher, SHORT)).rows == (("Ssl_cipher", ""),)
+    with pytest.raises(SourceUnreachable, match="TLS failed: CERTIFICATE_VERIFY_FAILED"):
+        await open_source("mysql", f"{url}?ssl-mode=VERIFY_IDENTITY", policy=strict).test()
     with pytest.raises(ConnectionRejected, match="DATA_SOURCE_HOSTS"):
         await open_source("mysql", url, policy=ConnectPolicy(strict=True)).test()

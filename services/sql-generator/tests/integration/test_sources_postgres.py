@@ -11,18 +11,13 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
+from memori_testing.certificate import write_certificate
 from sql_generator.sources import (
     Limits,
     Source,
@@ -596,7 +591,8 @@ async def test_a_silent_host_is_given_up_at_the_time_limit() -> None:
 async def test_tls_asks_for_the_name_of_the_host_although_its_address_is_connected_to(tmp_path: Path) -> None:
     asked: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_certificate(tmp_path))
+    write_certificate(tmp_path / "server.pem")
+    context.load_cert_chain(tmp_path / "server.pem")
     context.sni_callback = lambda _, name, __: asked.append(name)
 
     async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -614,23 +610,3 @@ async def test_tls_asks_for_the_name_of_the_host_although_its_address_is_connect
         with pytest.raises(SourceUnreachable, match="TLS failed"):
             await open_source("postgres", f"{url}?sslmode=verify-full", policy=ConnectPolicy()).test()
     assert asked[:2] == ["localhost", "localhost"]
-
-
-def _certificate(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "server.pem"
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(pem + certificate.public_bytes(Encoding.PEM))
-    return path

@@ -40,7 +40,7 @@ class SourceError(Exception):
     """What a source answers instead of a result; `detail` is one line that may be shown to the user."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(one_line(detail))
+        super().__init__(one_line(detail) or "the server gave no reason")
 
     @property
     def detail(self) -> str:

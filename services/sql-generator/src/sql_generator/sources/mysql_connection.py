@@ -23,8 +23,12 @@ LOCK_SECONDS: Final = 5.0
 CLOSE_SECONDS: Final = 1.0
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 # What the driver lets escape when a server's messages come in another order, or hold something else, than they should.
-# RuntimeError: the server asked for one of our files.
-_BROKEN_SERVER: Final = (LookupError, AssertionError, TypeError, AttributeError, RuntimeError, struct.error)
+# RuntimeError: the server asked for one of our files. UnboundLocalError: its greeting ended early.
+_BROKEN_SERVER: Final = (
+    *(AssertionError, AttributeError, LookupError, RuntimeError, TypeError, UnboundLocalError),
+    struct.error,
+)
+_NO_MYSQL: Final = "the server does not speak the protocol of MySQL"
 _TIMED_OUT: Final = frozenset({1317, 1969, 3024})
 _LOCKED: Final = frozenset({1205, 3572})
 _GONE: Final = frozenset({1053, 1077, 1079, 1158, 1159, 1160, 1161, 1184, 1927, 2003, 2006, 2013, 2014, 4031})
@@ -182,7 +186,7 @@ class MySqlConnector:
         except aiomysql.Error as error:
             raise self._unreachable(error) from None
         except (TooLargeError, OSError, ValueError, *_BROKEN_SERVER):
-            raise SourceUnreachable("the server does not speak the protocol of MySQL") from None
+            raise SourceUnreachable(_NO_MYSQL) from None
 
     async def _connect_to_any(self, addresses: tuple[str, ...]) -> MySqlConnection:
         """A connection to the first address where somebody listens."""
@@ -213,7 +217,7 @@ class MySqlConnector:
         if isinstance(error.__cause__, ssl.SSLError):
             return SourceUnreachable(f"TLS failed: {error.__cause__.reason or 'handshake error'}")
         if code is None or isinstance(error.__cause__, asyncio.IncompleteReadError):
-            return SourceUnreachable("the server does not speak the protocol of MySQL")
+            return SourceUnreachable(_NO_MYSQL)
         if isinstance(error.__cause__, OSError):
             return SourceUnreachable("cannot connect to the server")
         return SourceUnreachable(self._without_password(message))
@@ -224,14 +228,14 @@ class MySqlConnector:
         if isinstance(error, ValueError | ArithmeticError):
             return StatementFailed(f"a value cannot be represented ({error}); cast it to CHAR")
         if not isinstance(error, aiomysql.Error):
-            return SourceUnreachable("the server does not speak the protocol of MySQL")
+            return SourceUnreachable(_NO_MYSQL)
         code, message = _of_server(error)
         if code in _TIMED_OUT:
             return StatementTimedOut("the statement was stopped at its time limit")
         if code in _LOCKED:
             return StatementTimedOut("the statement waited too long for a lock")
         if code is None:
-            return SourceUnreachable("the server does not speak the protocol of MySQL")
+            return SourceUnreachable(_NO_MYSQL)
         if code in _GONE:
             return SourceUnreachable("the connection to the server was lost")
         return StatementFailed(self._without_password(message))

@@ -13,7 +13,8 @@ from pydantic import JsonValue
 from contracts.sql_generator import DatabaseSchema, QueryResult, ResultColumn
 from sql_generator.sources import Limits, SourceUnreachable, StatementFailed, StatementTimedOut, check_text
 from sql_generator.sources.capped_rows import MAX_NAME, CappedRows
-from sql_generator.sources.postgres_connection import CONNECT_SECONDS, ByteMeter, PostgresConnector
+from sql_generator.sources.postgres_connection import CONNECT_SECONDS, PostgresConnector
+from sql_generator.sources.postgres_metering import ByteMeter
 from sql_generator.sources.postgres_role import role_warnings
 from sql_generator.sources.postgres_schema import INTROSPECTION_SECONDS, read_schema
 from sql_generator.sources.postgres_superuser import check_plan
@@ -95,7 +96,7 @@ class PostgresSource:
     async def role_warnings(self) -> tuple[str, ...]:
         try:
             async with self._connector.session(seconds=CONNECT_SECONDS, as_login=True) as (connection, _):
-                return await role_warnings(connection)
+                return await role_warnings(connection, self._connector.target.schema)
         except (StatementFailed, StatementTimedOut) as error:
             raise SourceUnreachable(error.detail) from None
 

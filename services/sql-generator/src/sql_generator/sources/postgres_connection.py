@@ -1,7 +1,4 @@
-"""Connections to a PostgreSQL that belongs to someone else: to checked addresses, bounded in time and in bytes.
-
-Bytes are bounded from the login on; until then time alone is (`CONNECT_SECONDS`), as asyncpg has no way in before.
-"""
+"""Connections to a PostgreSQL that belongs to someone else: to checked addresses, bounded in time and in bytes."""
 
 import asyncio
 import ssl
@@ -15,6 +12,7 @@ from asyncpg import exceptions as pg
 from sql_generator.sources import ConnectionRejected, SourceError, SourceUnreachable, StatementFailed, StatementTimedOut
 from sql_generator.sources.addresses import permitted_addresses
 from sql_generator.sources.identifiers import quoted
+from sql_generator.sources.postgres_metering import ByteMeter, MeteredLoop
 from sql_generator.sources.postgres_url import PostgresTarget
 from sql_generator.sources.server_url import SslMode, without_password
 from sql_generator.sources.tls import tls_context
@@ -24,43 +22,10 @@ LOCK_SECONDS: Final = 5.0
 CLOSE_SECONDS: Final = 1.0
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 _READ_ALL_DATA_SINCE: Final = 14
+_NO_POSTGRES: Final = "the server does not speak the protocol of PostgreSQL"
 _DRIVER_ERRORS: Final = (pg.PostgresError, pg.InterfaceError, pg.InternalClientError)
 # What asyncpg lets escape when a server's messages come in another order, or hold something else, than they should.
-_BROKEN_SERVER: Final = (AttributeError, LookupError, AssertionError, EOFError, TypeError)
-
-
-class ByteMeter(asyncio.Protocol):
-    """Between a transport and asyncpg: counts what arrives, and cuts the connection when it is too much.
-
-    asyncpg gathers a whole row before it hands it over, so a single value of 1 GB would otherwise fill our memory.
-    """
-
-    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport, limit: int) -> None:
-        self._inner = inner
-        self._transport = transport
-        self._limit = limit
-        self.received = 0
-        self.exceeded = False
-
-    def data_received(self, data: bytes) -> None:
-        self.received += len(data)
-        if self.received > self._limit:
-            self.exceeded = True
-            self._transport.abort()
-        else:
-            self._inner.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._inner.connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        self._inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._inner.resume_writing()
+_BROKEN_SERVER: Final = (AttributeError, LookupError, AssertionError, EOFError, TypeError, BufferError)
 
 
 class PostgresConnector:
@@ -100,20 +65,19 @@ class PostgresConnector:
         meter: ByteMeter | None = None
         try:
             async with asyncio.timeout(seconds):
-                connection = await self._connect(seconds)
-                meter = _install_meter(connection)
+                connection, meter = await self._connect(seconds)
                 self.login_is_superuser = connection.get_settings().is_superuser == "on"
                 await connection.execute(_begin(connection, as_login=as_login))
                 yield connection, meter
         except TimeoutError:
             raise StatementTimedOut(f"the statement was stopped after {seconds:g} s") from None
-        except (*_DRIVER_ERRORS, OSError, ValueError, ArithmeticError) as error:
+        except (*_DRIVER_ERRORS, OSError, ValueError, ArithmeticError, *_BROKEN_SERVER) as error:
             raise self._translated(error, meter) from None
         finally:
             if connection is not None:
                 await _finish(connection)
 
-    async def _connect(self, seconds: float) -> asyncpg.Connection:
+    async def _connect(self, seconds: float) -> tuple[asyncpg.Connection, ByteMeter]:
         try:
             async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
                 if self.target.is_unix_socket:
@@ -137,11 +101,13 @@ class PostgresConnector:
         except (*_DRIVER_ERRORS, ValueError) as error:
             raise SourceUnreachable(self._without_password(str(error))) from None
         except _BROKEN_SERVER:
-            raise SourceUnreachable("the server does not speak the protocol of PostgreSQL") from None
+            raise SourceUnreachable(_NO_POSTGRES) from None
 
-    async def _connect_to(self, hosts: list[str], seconds: float, *, tls: bool) -> asyncpg.Connection:
+    async def _connect_to(self, hosts: list[str], seconds: float, *, tls: bool) -> tuple[asyncpg.Connection, ByteMeter]:
+        loop = MeteredLoop(MAX_MESSAGE_BYTES, tls=tls)
         # Every parameter is given, because asyncpg fills gaps from our own environment and home directory.
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
+            loop=loop,
             host=hosts,
             port=[self.target.port] * len(hosts),
             user=self.target.user,
@@ -161,6 +127,7 @@ class PostgresConnector:
                 "idle_in_transaction_session_timeout": str(max(1, int((seconds + CLOSE_SECONDS) * 1_000))),
             },
         )
+        return connection, loop.meter
 
     def _translated(self, error: Exception, meter: ByteMeter | None) -> SourceError:  # noqa: PLR0911  # one for each kind
         if meter is not None and meter.exceeded:
@@ -177,19 +144,13 @@ class PostgresConnector:
                 return StatementFailed(self._without_password(f"{error}. {hint}" if hint else str(error)))
             case pg.InterfaceError() | pg.InternalClientError():
                 return StatementFailed(str(error))
-            case _:
+            case ValueError() | ArithmeticError():
                 return StatementFailed(f"a value cannot be represented ({error}); cast it to text")
+            case _:
+                return SourceUnreachable(_NO_POSTGRES)
 
     def _without_password(self, message: str) -> str:
         return without_password(message, self.target.password)
-
-
-def _install_meter(connection: asyncpg.Connection) -> ByteMeter:
-    # asyncpg has no public way to its transport, nor a limit of its own.
-    transport = connection._transport  # noqa: SLF001
-    meter = ByteMeter(transport.get_protocol(), transport, MAX_MESSAGE_BYTES)
-    transport.set_protocol(meter)
-    return meter
 
 
 def _begin(connection: asyncpg.Connection, *, as_login: bool) -> str:

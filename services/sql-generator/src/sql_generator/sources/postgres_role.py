@@ -8,10 +8,7 @@ from typing import Final
 
 import asyncpg
 
-ADVICE: Final = (
-    "Create a role of its own for this: CREATE ROLE memori_reader LOGIN PASSWORD '…'; "
-    "GRANT USAGE ON SCHEMA public TO memori_reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO memori_reader;"
-)
+from sql_generator.sources.identifiers import quoted
 
 _ROLE: Final = """
 SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls
@@ -41,7 +38,7 @@ AND pg_catalog.has_schema_privilege(session_user, n.oid, 'CREATE')
 _DBLINK: Final = "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'dblink')"
 
 
-async def role_warnings(connection: asyncpg.Connection) -> tuple[str, ...]:
+async def role_warnings(connection: asyncpg.Connection, schema: str) -> tuple[str, ...]:
     """A sentence for each right the login should not have, and how to do better; empty for a role that only reads."""
     role = await connection.fetchrow(_ROLE)
     warnings = []
@@ -67,4 +64,13 @@ async def role_warnings(connection: asyncpg.Connection) -> tuple[str, ...]:
             warnings.append(f"The login can create objects in {', '.join(schemas)}.")
     if await connection.fetchval(_DBLINK):
         warnings.append("The extension dblink is installed: a query can open connections from the server.")
-    return (*warnings, ADVICE) if warnings else ()
+    return (*warnings, _advice(quoted(schema))) if warnings else ()
+
+
+def _advice(schema: str) -> str:
+    return (
+        "Create a role of its own for this: CREATE ROLE memori_reader LOGIN PASSWORD '…'; "
+        f"GRANT USAGE ON SCHEMA {schema} TO memori_reader; "
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO memori_reader; "
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO memori_reader;"
+    )

@@ -10,7 +10,7 @@ from asyncpg import exceptions as pg
 
 from contracts.sql_generator import Column, ForeignKey, Table
 from sql_generator.sources.identifiers import quoted
-from sql_generator.sources.postgres_connection import ByteMeter
+from sql_generator.sources.postgres_metering import ByteMeter
 from sql_generator.sources.samples import MAX_DISTINCT, MAX_LENGTH, ROWS_SCANNED, kept_samples, may_be_sampled
 
 INTROSPECTION_SECONDS: Final = 40.0
