@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import asyncpg
 import pytest
@@ -586,6 +586,42 @@ async def test_a_silent_host_is_given_up_at_the_time_limit() -> None:
         with pytest.raises(SourceError):
             await open_source("postgres", url, policy=ConnectPolicy()).execute("SELECT 1", Limits(seconds=0.5))
         assert time.monotonic() - started < 2
+
+
+async def test_a_result_comes_through_tls(
+    source_postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = urlsplit(source_postgres)
+    write_certificate(tmp_path / "server.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def in_front(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"S")
+        await writer.start_tls(context)
+        there, back = await asyncio.open_connection(address.hostname, address.port)
+        await asyncio.gather(copy(reader, back), copy(there, writer))
+
+    server = await asyncio.start_server(in_front, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        url = source_postgres.replace(f":{address.port}/", f":{port}/")
+        source = open_source("postgres", f"{url}?sslmode=require", policy=ConnectPolicy())
+        result = await source.execute(
+            "SELECT i, repeat('x', 2000) FROM generate_series(1, 1000000) AS i", Limits(seconds=20)
+        )
+        assert (result.truncated_by, result.rows[-1][0]) == ("bytes", result.row_count)
+        monkeypatch.setattr("sql_generator.sources.postgres_connection.MAX_MESSAGE_BYTES", 2**20)
+        with pytest.raises(StatementFailed, match="more than 1 MiB"):
+            await source.execute("SELECT repeat('x', 2000000)", Limits(seconds=20))
 
 
 async def test_tls_asks_for_the_name_of_the_host_although_its_address_is_connected_to(tmp_path: Path) -> None:

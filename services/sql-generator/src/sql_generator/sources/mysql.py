@@ -9,7 +9,13 @@ import aiomysql
 from contracts.sql_generator import DatabaseSchema, QueryResult, ResultColumn
 from sql_generator.sources import Limits, SourceUnreachable, StatementFailed, StatementTimedOut, check_text
 from sql_generator.sources.capped_rows import MAX_NAME, CappedRows
-from sql_generator.sources.mysql_connection import CONNECT_SECONDS, MAX_MESSAGE_BYTES, MySqlConnection, MySqlConnector
+from sql_generator.sources.mysql_connection import (
+    CONNECT_SECONDS,
+    MAX_MESSAGE_BYTES,
+    WAITED,
+    MySqlConnection,
+    MySqlConnector,
+)
 from sql_generator.sources.mysql_role import role_warnings
 from sql_generator.sources.mysql_schema import INTROSPECTION_SECONDS, read_schema
 from sql_generator.sources.mysql_values import type_name
@@ -92,8 +98,8 @@ async def _full_scans(connection: MySqlConnection, sql: str) -> tuple[str, ...]:
     try:
         await cursor.execute(f"EXPLAIN FORMAT=TRADITIONAL {sql}")
         plan = await cursor.fetchall()
-    except aiomysql.Error:
-        if connection.closed:
+    except aiomysql.Error as error:
+        if connection.closed or error.args[0] in WAITED:
             raise
         # The statement is a look at a plan or a table itself, or reads a view whose tables the login may not see.
         return ()

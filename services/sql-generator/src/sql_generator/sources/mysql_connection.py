@@ -31,6 +31,7 @@ _BROKEN_SERVER: Final = (
 _NO_MYSQL: Final = "the server does not speak the protocol of MySQL"
 _TIMED_OUT: Final = frozenset({1317, 1969, 3024})
 _LOCKED: Final = frozenset({1205, 3572})
+WAITED: Final = _TIMED_OUT | _LOCKED
 _GONE: Final = frozenset({1053, 1077, 1079, 1158, 1159, 1160, 1161, 1184, 1927, 2003, 2006, 2013, 2014, 4031})
 _CONCAT_BYTES: Final = 1024 * 1024
 

@@ -42,6 +42,7 @@ _EXPLAIN = Limits(seconds=10.0)
 _SHOWN_SQL = 200
 _LEAST_SECONDS = 0.1
 _BROKEN = "rule_broken"
+_AWAY = "the data source cannot be reached"
 _NO_QUERY = "the answer must be a SELECT; EXPLAIN, PRAGMA, SHOW and DESCRIBE answer no question"
 
 
@@ -179,19 +180,20 @@ class Writer:
     ) -> tuple[Written, Attempt | None]:
         sql = judgement.verdict.sql
         full_scans: tuple[str, ...] = ()
+        away = None if source is not None else _AWAY
         try:
             if source is not None:
                 full_scans = await source.explain(sql, _until(deadline, _EXPLAIN))
         except StatementFailed as error:
             failed = Written("failed", draft=draft, reason=f"the statement is not valid: {error.detail}")
             return failed, Attempt(sql=judgement.drafted, error=error.detail)
-        except (SourceUnreachable, StatementTimedOut):
-            source = None
+        except (SourceUnreachable, StatementTimedOut) as error:
+            away = error.detail
         advice = await asyncio.to_thread(advice_on, sql, schema, full_scans)
-        written = Written("generated", draft=draft, judgement=judgement, advice=advice, is_explained=source is not None)
+        written = Written("generated", draft=draft, judgement=judgement, advice=advice, is_explained=away is None)
         if not execute:
             return written, None
-        ran = await self.run(sql, source, deadline=deadline)
+        ran = Run(error=away) if away is not None else await self.run(sql, source, deadline=deadline)
         if ran.error is None:
             return replace(written, status="executed", run=ran), None
         failed = replace(written, status="failed", run=ran, reason=ran.error)
@@ -200,7 +202,7 @@ class Writer:
     async def run(self, sql: str, source: Source | None, *, deadline: float = math.inf) -> Run:
         """Run a statement that the guard rendered, within the limits and by the deadline."""
         if source is None:
-            return Run(error="the data source cannot be reached")
+            return Run(error=_AWAY)
         await report("executing")
         try:
             result = await source.execute(sql, _until(deadline, self._limits))
