@@ -29,6 +29,9 @@ STEPS_PER_TOKEN: Final = 8
 STEPS_FREE: Final = 5_000
 """The parser backtracks, so that a few nested brackets can cost it seconds; honest queries take two steps a token."""
 
+MAX_SUBSCRIPTS: Final = 16
+"""Of one value, `a[1][2]`: the parser looks at all that stand before each."""
+
 SQLGLOT_FAULTS: Final = (AttributeError, AssertionError, IndexError, KeyError, TypeError, ValueError)
 """What sqlglot lets escape on malformed text, in corners of its parsers and generators."""
 
@@ -84,6 +87,14 @@ class _QueriesOnly(Parser):
 
     def _parse_term(self, parse_mod: bool = True) -> exp.Expr | None:
         return super()._parse_term(parse_mod=parse_mod or not self.LIMIT_PERCENT)
+
+    def _parse_bracket(self, this: exp.Expr | None = None) -> exp.Expr | None:
+        subscripts, value = 0, this
+        while isinstance(value, exp.Bracket):
+            subscripts, value = subscripts + 1, value.this
+        if subscripts > MAX_SUBSCRIPTS:
+            raise Refusal("too_deep", f"more than {MAX_SUBSCRIPTS} subscripts of one value")
+        return super()._parse_bracket(this)
 
     def _parse_command(self) -> exp.Command:
         self.raise_error("not a query")

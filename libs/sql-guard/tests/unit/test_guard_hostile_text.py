@@ -35,6 +35,18 @@ HOSTILE = {
     "control characters": "SELECT\x0b1\x0c\x1b\x7f",
     "full-width letters": "ＳＥＬＥＣＴ 1; ＤＲＯＰ TABLE t",
     "nothing but words": "SELECT " * 3_000,
+    "many subscripts": "SELECT a" + "[1]" * 1_900,
+    "many table expressions": "WITH c0 AS (SELECT 1), "
+    + ", ".join(f"c{i} AS (SELECT * FROM c{i - 1})" for i in range(1, 500))
+    + " SELECT * FROM c499",
+    "many subqueries": "SELECT " + ", ".join(f"(SELECT {i} FROM t{i} WHERE x = {i})" for i in range(450)),
+    "many functions in FROM": "SELECT a0.x FROM " + ", ".join(f"unnest(ARRAY[1]) AS a{i}(x)" for i in range(300)),
+    "nested lambdas": "SELECT " + "list_transform(a, x -> " * DEPTH + "x" + ")" * DEPTH,
+    "quotes": "SELECT " + "''" * 20_000,
+    "backslashes": "SELECT '" + "\\" * 40_000 + "'",
+    "dollars": "SELECT " + "$a$" * 15_000,
+    "comments": "SELECT 1" + " /* x */" * 6_000,
+    "comparisons": "SELECT a" + " = a" * 2_900,
     "explained explanations": "EXPLAIN " * 3_000 + "SELECT 1",
 }
 

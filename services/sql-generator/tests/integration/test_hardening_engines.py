@@ -223,7 +223,10 @@ def _mysql_victim(database: MariaDatabase, url: str) -> Victim:
     async def state() -> object:
         return await asyncio.to_thread(look)
 
-    verifiers = database.execute("SELECT JSON_VALUE(priv, '$.authentication_string') FROM mysql.global_priv")
+    others = (
+        f"SELECT JSON_VALUE(priv, '$.authentication_string') FROM mysql.global_priv WHERE user <> '{database.name}'"
+    )
+    verifiers = database.execute(others)
     return Victim(
         open_source("mysql", url, policy=ConnectPolicy()),
         state,
