@@ -23,8 +23,24 @@ _ERROR_TYPES = {
 }
 
 
+_MAX_BREAKPOINTS = 4
+_CHARS_PER_TOKEN = 4
+
+
 class AnthropicMessages:
+    """The endpoint, and where it `caches` its prompt cache.
+
+    Prefixes that end in a `cache_control` are found again byte for byte. Tools come before the system's blocks. Answers
+    say how many tokens they have, so those of the cache come on top.
+    """
+
+    def __init__(self, *, caches: bool = False) -> None:
+        self._caches = caches
+        self._cached: set[str] = set()
+
     def invalid(self, request: Request) -> str | None:
+        if len(_breakpoints(request)) > _MAX_BREAKPOINTS:
+            return f"A maximum of {_MAX_BREAKPOINTS} blocks with cache_control may be provided."
         return missing(request, "model", "max_tokens", "messages")
 
     def document(self, request: Request, answer: Answer) -> dict[str, Any]:
@@ -32,7 +48,7 @@ class AnthropicMessages:
             **_envelope(request),
             "content": [_content_block(answer)],
             "stop_reason": _stop_reason(answer),
-            "usage": _usage(answer.input_tokens, answer.output_tokens),
+            "usage": _usage(answer.input_tokens, answer.output_tokens) | self._cache_usage(request),
         }
 
     def stream(self, request: Request, answer: Answer) -> Iterator[bytes]:
@@ -50,9 +66,30 @@ class AnthropicMessages:
         )
         yield _event("message_stop")
 
+    def _cache_usage(self, request: Request) -> dict[str, int]:
+        prefixes = _breakpoints(request) if self._caches else []
+        read = max((len(prefix) for prefix in prefixes if prefix in self._cached), default=0)
+        written = max(map(len, prefixes), default=0) - read
+        self._cached.update(prefixes)
+        return {
+            "cache_creation_input_tokens": written // _CHARS_PER_TOKEN,
+            "cache_read_input_tokens": read // _CHARS_PER_TOKEN,
+        }
+
     def error(self, code: int, message: str) -> dict[str, Any]:
         error = {"type": _ERROR_TYPES.get(code, "api_error"), "message": message}
         return {"type": "error", "error": error, "request_id": f"req_{uuid4().hex}"}
+
+
+def _breakpoints(request: Request) -> list[str]:
+    """The prefixes of the prompt that are to be cached."""
+    system = request.body.get("system") or []
+    prefix, found = encoded([request.body.get("model"), request.body.get("tools")]), []
+    for block in system if isinstance(system, list) else []:
+        prefix += encoded(block)
+        if "cache_control" in block:
+            found.append(prefix)
+    return found
 
 
 def _envelope(request: Request) -> dict[str, Any]:

@@ -45,17 +45,20 @@ class ModelServer:
 
     `respond` answers what nothing is queued for; without it completions get status 400. It runs on the connection's
     thread, so it may block. Embeddings have `dimensions` components and answer by themselves unless there is a fault
-    for them, queued or from `respond`.
+    for them, queued or from `respond`. With `caches_prompts` the usage in answers of the Messages API counts the tokens
+    that its prompt cache would have read and written.
     """
 
-    def __init__(self, respond: Responder | None = None, *, dimensions: int = 1536) -> None:
+    def __init__(
+        self, respond: Responder | None = None, *, dimensions: int = 1536, caches_prompts: bool = False
+    ) -> None:
         self.respond = respond
         self._queue: list[tuple[Answer | Fault, str | None]] = []
         self._requests: list[Request] = []
         self._lock = threading.Lock()
         self.embeddings = OpenAIEmbeddings(dimensions)
         self.completions: dict[str, Completions] = {
-            "/v1/messages": AnthropicMessages(),
+            "/v1/messages": AnthropicMessages(caches=caches_prompts),
             "/v1/chat/completions": OpenAIChat(),
         }
         self._http = _HTTPServer(self)

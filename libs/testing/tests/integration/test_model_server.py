@@ -401,3 +401,28 @@ def test_a_server_that_recovers_is_used_again_on_the_same_client(server: ModelSe
         with pytest.raises(error):
             ask_claude(client)
     assert ask_claude(client).content[0].text == "back"
+
+
+@pytest.fixture
+def caching() -> Iterator[ModelServer]:
+    with ModelServer(caches_prompts=True) as running:
+        yield running
+
+
+def test_a_prefix_that_was_sent_before_is_read_from_the_cache_of_the_messages_api(caching: ModelServer) -> None:
+    caching.enqueue(*[Text("ok", input_tokens=7)] * 3)
+    client = anthropic.Anthropic(api_key="k", base_url=caching.url, max_retries=0)
+
+    def usage(*blocks: str) -> tuple[int, int, int]:
+        system: Any = [{"type": "text", "text": block, "cache_control": {"type": "ephemeral"}} for block in blocks]
+        found = client.messages.create(model="m", max_tokens=9, system=system, messages=QUESTION).usage
+        return found.input_tokens, found.cache_creation_input_tokens or 0, found.cache_read_input_tokens or 0
+
+    tokens, written, read = usage("a" * 4_000)
+    assert (tokens, read) == (7, 0)
+    assert written >= 1_000
+    _, more, again = usage("a" * 4_000, "b" * 400)
+    assert (again, 100 <= more < 200) == (written, True)
+    assert usage("c" * 4_000)[2] == 0
+    with pytest.raises(anthropic.BadRequestError, match="maximum of 4 blocks"):
+        usage(*"abcde")

@@ -10,8 +10,8 @@ from contracts.health import health_of
 from contracts.identity import Identity
 from contracts.methods import Empty
 from contracts.personal_data import erase_of
-from contracts.sql_generator import GENERATE, USAGE, Generate
-from memori_testing.model_server import Hang, Malformed, Status, Text, ToolCall
+from contracts.sql_generator import CREATE_RULE, GENERATE, USAGE, Generate, NewRule
+from memori_testing.model_server import Hang, Malformed, ModelServer, Status, Text, ToolCall
 
 QUESTION = "How many orders are there?"
 SQL = "SELECT COUNT(*) FROM orders"
@@ -260,3 +260,39 @@ async def test_what_costs_nothing_is_never_refused(service, ada, shop, rows):
         for _ in range(2):
             assert (await call.ask(ada, QUESTION)).usage[0].cost_usd == 0.0
             await rows("update sql_generator.memori_usage set cost_usd = 5 returning 1")
+
+
+@pytest.fixture
+def caching():
+    """A provider with a prompt cache."""
+    with ModelServer(caches_prompts=True) as server:
+        yield server
+
+
+async def test_questions_of_one_source_share_what_the_provider_cached(service, ada, shop, caching, says, others):
+    await others.start()
+    model = caching
+    others.remember("Revenue means paid orders only")
+    async with service(model=model, memori_llm_prices=PRICES) as call:
+        await call.source(ada, shop)
+        for content in ("Prefer short names", "Explain in one sentence", "Say which year was meant"):
+            rule = NewRule(rule_id=uuid4(), rule_name="r", rule_type="preference", rule_content=content)
+            await call(CREATE_RULE, rule, ada)
+        model.enqueue(says(SQL), says(SQL), says("SELECT price FROM orders"), says(SQL))
+        (first,) = (await call.ask(ada, QUESTION)).usage
+        assert first.cache_read_tokens == 0
+        assert first.cache_write_tokens > 500
+        others.remember("The fiscal year starts in May")
+        (second,) = (await call.ask(ada, "What is our revenue?", conversation_id=uuid4())).usage
+        assert (second.cache_read_tokens, second.cache_write_tokens) == (first.cache_write_tokens, 0)
+        assert second.cost_usd < first.cost_usd / 3
+        # A repair reads it again, too.
+        (repaired,) = (await call.ask(ada, "What do orders cost?")).usage
+        assert (repaired.calls, repaired.cache_read_tokens) == (2, 2 * first.cache_write_tokens)
+        # Another rule changes what comes after the schema only.
+        rule = NewRule(rule_id=uuid4(), rule_name="r", rule_type="preference", rule_content="Never abbreviate")
+        await call(CREATE_RULE, rule, ada)
+        model.enqueue(says(SQL))
+        (changed,) = (await call.ask(ada, "How many orders are open?")).usage
+        assert 0 < changed.cache_read_tokens < first.cache_write_tokens
+        assert 0 < changed.cache_write_tokens < changed.cache_read_tokens
