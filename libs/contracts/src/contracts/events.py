@@ -179,6 +179,7 @@ class DataSourceSynced(EventData):
     source: ClassVar[str] = "sql-generator"
     data_source_id: UUID
     fingerprint: str
+    stale_patterns: int = Field(default=0, description="Past queries that name a table or column that has gone")
 
 
 class DataSourceDeleted(EventData):

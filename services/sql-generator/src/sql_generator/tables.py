@@ -56,6 +56,7 @@ data_sources = Table(
     Column("status_detail", Text, nullable=False),
     Column("terms_version", SmallInteger, nullable=False),
     Column("synced_at", DateTime(timezone=True)),
+    Column("stale_patterns", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.memory_store import RecalledMemory
@@ -175,6 +175,7 @@ ASKED = (
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_with_its_literals_replaced_a_query_returns_what_the_directly_written_one_returns(shop, shop_rows, data):
     question, sql, kinds = data.draw(st.sampled_from(ASKED))

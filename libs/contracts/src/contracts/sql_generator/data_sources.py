@@ -60,6 +60,9 @@ class DataSource(Message):
     fingerprint: str | None
     table_count: int
     synced_at: UtcTime | None
+    stale_patterns: int = Field(
+        default=0, description="Past queries out of use since the schema changed: a table or column of theirs has gone"
+    )
     created_at: UtcTime
     updated_at: UtcTime
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import re
+from functools import reduce
 from typing import Final
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 from sqlglot.tokenizer_core import Token, TokenType
 
 from contracts.sql_generator import SourceKind
@@ -23,6 +25,7 @@ _CHANGING: Final = frozenset(
 )
 _QUERY: Final = re.compile(r"\s*(?:SELECT|WITH|VALUES|\()", re.IGNORECASE)
 _EXPLAINS: Final = re.compile(r"\s*EXPLAIN\b(?:\s*\([^)]*\))?(?:\s+(?:ANALYZE|VERBOSE|QUERY\s+PLAN)\b)*", re.IGNORECASE)
+_PLAIN_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _NOT_A_WORD: Final = frozenset({TokenType.STRING, TokenType.IDENTIFIER})
 _WANTS_CHANGE: Final = re.compile(
     r"""
@@ -36,7 +39,8 @@ _WANTS_CHANGE: Final = re.compile(
 
 
 def signature(sql: str, dialect: SourceKind) -> str | None:
-    """What queries have in common that differ in their literals, in case and in layout only; None for other statements.
+    """What queries have in common that differ only in literals, case, quotes and layout, in the aliases of tables, and
+    in the order of the conditions that AND or OR joins; None for other statements.
 
     Literals become placeholders, a list of them one placeholder. A signature of more than 500 characters is replaced by
     the SHA-256 of it. `sql` is one that the guard has rendered; it has no signature either where sqlglot cannot read
@@ -59,20 +63,44 @@ def is_query(sql: str) -> bool:
 
 
 def _without_particulars(sql: str, dialect: SourceKind) -> str:
-    tree = sqlglot.parse_one(sql, read=dialect)
+    tree = normalize_identifiers(sqlglot.parse_one(sql, read=dialect), dialect=dialect)
     tree = tree.transform(_without_literals)
     for identifier in tree.find_all(exp.Identifier):
-        if not identifier.args.get("quoted"):
-            identifier.set("this", identifier.name.lower())
+        if _PLAIN_NAME.fullmatch(identifier.name):
+            identifier.set("quoted", False)
+    _number_aliases(tree)
+    _sort_conditions(tree)
     return tree.sql(dialect=dialect, comments=False, normalize_functions="upper")
 
 
 def _without_literals(node: exp.Expr) -> exp.Expr:
-    if isinstance(node, exp.Literal):
+    if isinstance(node, exp.Literal) or (isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal)):
         return exp.Var(this="?")
     if isinstance(node, exp.In) and node.expressions and all(isinstance(e, exp.Literal) for e in node.expressions):
         node.set("expressions", [exp.Var(this="?")])
     return node
+
+
+def _number_aliases(tree: exp.Expr) -> None:
+    """Call the tables and subqueries that have an alias t1, t2, … in the order of the text."""
+    aliases: dict[str, str] = {}
+    for alias in tree.find_all(exp.TableAlias, bfs=False):
+        if isinstance(alias.parent, (exp.Table, exp.Subquery)) and alias.name:
+            alias.set("this", exp.to_identifier(aliases.setdefault(alias.name, f"t{len(aliases) + 1}")))
+    for column in tree.find_all(exp.Column):
+        if column.table in aliases:
+            column.set("table", exp.to_identifier(aliases[column.table]))
+
+
+def _sort_conditions(tree: exp.Expr) -> None:
+    """Put what AND or OR joins in the order of its text; inner conditions first, since they are text of others."""
+    for joined in reversed(list(tree.find_all(exp.And, exp.Or))):
+        if isinstance(joined.parent, type(joined)):
+            continue
+        first, *others = sorted(joined.flatten(unnest=False), key=lambda condition: condition.sql())
+        sorted_ones = reduce(lambda left, right: type(joined)(this=left, expression=right), others, first)
+        for name in ("this", "expression"):
+            joined.set(name, sorted_ones.args[name])
 
 
 def changes_data(sql: str, dialect: SourceKind) -> bool:

@@ -172,6 +172,13 @@ async def change(
     return _data_source(row) if row else None
 
 
+async def set_stale_patterns(
+    transaction: Transaction, owner: Identity, data_source_id: UUID, stale_patterns: int
+) -> None:
+    """Say how many past queries of the data source are out of use."""
+    await transaction.execute(update(table).where(_is(owner, data_source_id)).values(stale_patterns=stale_patterns))
+
+
 async def set_unreachable(
     transaction: Transaction, owner: Identity, data_source_id: UUID, *, status_detail: str, now: datetime
 ) -> DataSource | None:

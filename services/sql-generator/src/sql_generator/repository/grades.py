@@ -10,12 +10,14 @@ from datetime import datetime
 from typing import Any, Final, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, distinct, func, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, case, cast, distinct, func, literal, null, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from contracts.identity import Identity
 from contracts.sql_generator import Answer, Trust, VerifiedBy
 from persistence import Transaction
 from sql_generator.domain.questions import question_key
+from sql_generator.domain.used_names import Names
 from sql_generator.tables import query_patterns as table
 
 _DEPRECATED: Final[dict[str, Any]] = {
@@ -90,6 +92,31 @@ async def supersede(transaction: Transaction, owner: Identity, given: Given, by:
     """A person says that this answer is wrong, and that the query `by` has the right one."""
     values = _DEPRECATED | {"superseded_by": by, "was_modified": True}
     await transaction.execute(update(table).where(_gives(owner, given)).values(**values))
+
+
+async def follow_schema(transaction: Transaction, owner: Identity, data_source_id: UUID, names: Names) -> int:
+    """Take out of use the queries that name what a data source does not have, and back those whose names are all there.
+
+    Returns how many are out of use now.
+    """
+    is_known = and_(
+        table.c.tables_used.op("<@")(cast(list(names.tables), ARRAY(Text))),
+        table.c.columns_used.op("<@")(cast(list(names.columns), ARRAY(Text))),
+    )
+    of_source = _of_source(owner, data_source_id)
+    await transaction.execute(
+        update(table)
+        .where(of_source, table.c.trust == "stale", is_known)
+        .values(trust=table.c.trust_when_fresh, trust_when_fresh=null())
+    )
+    await transaction.execute(
+        update(table)
+        .where(of_source, table.c.trust.in_(("candidate", "verified")), table.c.generated_sql.is_not(None), ~is_known)
+        .values(trust="stale", trust_when_fresh=table.c.trust)
+    )
+    count = select(func.count()).where(of_source, table.c.trust == "stale")
+    stale: int = (await transaction.execute(count)).scalar_one()
+    return stale
 
 
 async def distrusted(transaction: Transaction, owner: Identity, ids: Collection[UUID]) -> set[UUID]:

@@ -28,8 +28,9 @@ from persistence.erasures import Erasures
 from sql_generator.connections import Connections
 from sql_generator.domain.paging import tables_from
 from sql_generator.domain.source_terms import terms_of
+from sql_generator.domain.used_names import names_of
 from sql_generator.errors import conflict, erased, invalid, not_found, unavailable
-from sql_generator.repository import data_sources, files, source_terms
+from sql_generator.repository import data_sources, files, grades, source_terms
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.sources import ConnectionRejected, SourceError, SourceUnreachable
 from sql_generator.sources.fingerprint import fingerprint
@@ -263,10 +264,13 @@ class DataSourceUseCases:
             raise not_found("data_source_id", "data source")
         await source_terms.put(transaction, owner, data_source_id, terms)
         synced, changed = kept
-        if changed:
-            event = DataSourceSynced(data_source_id=synced.data_source_id, fingerprint=found)
-            await self._outbox.emit(transaction, event, identity=owner)
-        return synced
+        if not changed:
+            return synced
+        stale = await grades.follow_schema(transaction, owner, data_source_id, names_of(schema))
+        await data_sources.set_stale_patterns(transaction, owner, data_source_id, stale)
+        event = DataSourceSynced(data_source_id=synced.data_source_id, fingerprint=found, stale_patterns=stale)
+        await self._outbox.emit(transaction, event, identity=owner)
+        return synced.model_copy(update={"stale_patterns": stale})
 
     async def _try(self, kind: SourceKind, connection: str) -> str:
         """Why the source cannot be reached; empty when it can."""

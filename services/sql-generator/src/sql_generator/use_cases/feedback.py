@@ -7,11 +7,12 @@ from uuid import UUID, uuid5
 
 from contracts.events import QueryRated
 from contracts.identity import Identity
-from contracts.sql_generator import Answer, QueryDetail, Rate, Rated, UsedRule
+from contracts.sql_generator import Answer, DatabaseSchema, QueryDetail, Rate, Rated, UsedRule
 from messaging import Outbox
 from persistence import Database, Transaction
 from sql_generator.connections import Connections
 from sql_generator.domain.trust import after_rating
+from sql_generator.domain.used_names import used_names
 from sql_generator.errors import conflict, invalid, not_found
 from sql_generator.generation.intents import intent_of
 from sql_generator.generation.model import Draft, GenerationContext
@@ -99,7 +100,8 @@ class FeedbackUseCases:
             )
         if failed is not None or written.judgement is None:
             raise invalid("corrected_sql", failed.error if failed else written.reason or "it may not run")
-        return _pattern(query, draft, written, written.judgement, rules.used(written.judgement.done))
+        used = rules.used(written.judgement.done)
+        return _pattern(query, draft, written, written.judgement, used, schema)
 
     async def _correct(
         self,
@@ -130,8 +132,14 @@ async def _found(transaction: Transaction, owner: Identity, query_id: UUID, *, l
 
 
 def _pattern(
-    query: QueryDetail, draft: Draft, written: Written, judgement: Judgement, rules: tuple[UsedRule, ...]
+    query: QueryDetail,
+    draft: Draft,
+    written: Written,
+    judgement: Judgement,
+    rules: tuple[UsedRule, ...],
+    schema: DatabaseSchema,
 ) -> Pattern:
+    used = used_names(judgement.verdict, schema)
     result = written.run.result if written.run else None
     answer = Answer(
         # The same correction again is the same query.
@@ -154,8 +162,8 @@ def _pattern(
     return Pattern(
         answer=answer,
         signature=judgement.signature,
-        tables=judgement.verdict.tables,
-        columns=judgement.verdict.columns,
+        tables=used.tables,
+        columns=used.columns,
         was_successful=True if result else None,
         embedding=None,
         drafted=judgement.drafted,

@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from contracts.identity import Identity
 from contracts.sql_generator import (
     Answer,
+    DatabaseSchema,
     Generate,
     QueryRecord,
     QueryRef,
@@ -23,6 +24,7 @@ from contracts.sql_generator import (
 from persistence import Database
 from sql_generator.connections import Connections
 from sql_generator.domain.charts import chart_for
+from sql_generator.domain.used_names import Names, used_names
 from sql_generator.errors import conflict, not_found, unavailable
 from sql_generator.generation.model import ModelUnavailable
 from sql_generator.generation.quoting import cut
@@ -116,7 +118,7 @@ class QueryUseCases:
         answer = self._answer(request, stored, gathered, rules, written, meter)
         answer = answer.model_copy(update={"recommended_sources": choice.candidates})
         QUERIES.labels(answer.status).inc()
-        if not await self._kept(_pattern(answer, written, gathered), owner, began):
+        if not await self._kept(_pattern(answer, written, gathered, schema), owner, began):
             # The same request came twice, and the other one was faster: both get the same answer.
             if (earlier := await self._earlier(request, owner)) is None:
                 raise not_found("query_id", "query")
@@ -308,13 +310,14 @@ def _which_source(request: Generate, choice: Choice) -> Answer:
     )
 
 
-def _pattern(answer: Answer, written: Written, gathered: Gathered) -> Pattern:
+def _pattern(answer: Answer, written: Written, gathered: Gathered, schema: DatabaseSchema) -> Pattern:
     judgement = written.judgement
+    used = used_names(judgement.verdict, schema) if judgement else Names((), ())
     return Pattern(
         answer=answer,
         signature=judgement.signature if judgement else None,
-        tables=judgement.verdict.tables if judgement else (),
-        columns=judgement.verdict.columns if judgement else (),
+        tables=used.tables,
+        columns=used.columns,
         was_successful=_was_successful(written.run) if written.run else _unsuccessful(answer.status),
         embedding=gathered.embedding,
         drafted=judgement.drafted if judgement else None,
