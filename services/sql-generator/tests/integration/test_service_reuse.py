@@ -105,7 +105,7 @@ async def test_what_was_said_since_is_for_the_model_to_follow(service, ada, shop
         await call.source(ada, shop)
         await verified(call)
         if newer == "rule":
-            new = NewRule(rule_id=uuid4(), rule_name="a", rule_type="preference", rule_content="alias every table")
+            new = NewRule(rule_id=uuid4(), rule_name="a", rule_type="preference", rule_content="name totals in German")
             await call(CREATE_RULE, new, ada)
         else:
             others.remember("An order is paid once it is settled", written_at=datetime.now(UTC))
