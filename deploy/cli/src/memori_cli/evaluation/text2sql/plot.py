@@ -37,7 +37,7 @@ def _figure(learning: Sequence[Taught], name: str) -> "Figure":
     for (label, shares), (colour, shape) in zip(lines.items(), MARKS, strict=False):
         axes.plot(steps, [100 * share for share in shares], color=colour, marker=shape, label=label)
     for step, share in enumerate(lines["right, of all"]):
-        axes.annotate(f"{100 * share:.1f}", (step, 100 * share), (0, 7), textcoords="offset points", ha="center")
+        axes.annotate(f"{100 * share:.1f}", (step, 100 * share), (0, -16), textcoords="offset points", ha="center")
     axes.set_xticks(steps, [str(taught.pairs) for taught in learning])
     axes.set_xlabel("verified pairs of question and SQL taught of each database", color=GREY)
     axes.set_ylim(0, 102)
