@@ -87,12 +87,17 @@ def ada(new_user):
 
 
 @pytest.fixture(scope="session")
-def shop(system, tmp_path_factory):
-    """The sample shop, as a data source is told where it is."""
-    in_containers = getattr(system, "files", None)
-    path = (in_containers or tmp_path_factory.mktemp("shop")) / "shop.sqlite"
+def shop_file(system, tmp_path_factory):
+    """The sample shop; containers see the folder of the stack's files."""
+    path = (getattr(system, "files", None) or tmp_path_factory.mktemp("shop")) / "shop.sqlite"
     create(path)
-    return path.name if in_containers else str(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shop(system, shop_file):
+    """Where the sample shop is, as a data source is told."""
+    return shop_file.name if hasattr(system, "files") else str(shop_file)
 
 
 @pytest.fixture
@@ -124,7 +129,7 @@ def with_shop(shop):
     """Registers and syncs the sample shop for a user; returns its id."""
 
     def register(user):
-        made = user.post("/api/data-sources", {"name": "shop", "kind": "sqlite", "connection": str(shop)}, 201)
+        made = user.post("/api/data-sources", {"name": "shop", "kind": "sqlite", "connection": shop}, 201)
         synced = user.post(f"/api/data-sources/{made['data_source_id']}/sync", status=200)
         assert synced["status"] == "ready"
         return made["data_source_id"]

@@ -72,9 +72,9 @@ def test_a_generated_query_runs_when_asked_to(ada, with_shop):
     assert executed["result"]["rows"] == [[80]]
 
 
-def test_statements_that_change_data_are_refused(ada, with_shop, shop):
+def test_statements_that_change_data_are_refused(ada, with_shop, shop_file):
     source = with_shop(ada)
-    before = shop.read_bytes()
+    before = shop_file.read_bytes()
     for statement in ("DROP TABLE customers", "DELETE FROM orders", "SELECT 1; DROP TABLE orders"):
         answer = ada.ask(statement, data_source_id=source, execute=True)
         assert answer["status"] in {"refused", "abstained"}, answer
@@ -82,7 +82,7 @@ def test_statements_that_change_data_are_refused(ada, with_shop, shop):
     refused = ada.ask("DROP TABLE customers", data_source_id=source, execute=True)
     assert refused["status"] == "refused"
     assert refused["reason"]
-    assert shop.read_bytes() == before
+    assert shop_file.read_bytes() == before
 
 
 def test_the_schema_and_the_queries_become_knowledge(ada, with_shop, wait):

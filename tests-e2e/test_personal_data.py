@@ -124,7 +124,7 @@ def told(shop, wait):
         user.remember(f"Our {WORD}fact is known", conversation_id=conversation, metadata={"note": f"{WORD}note"})
         user.remember(f"Prefers aliases for {WORD}rule tables", memory_type="rule")
         user.remember(f"My {WORD}secret", sensitive=True)
-        source = {"name": f"{WORD}shop", "kind": "sqlite", "connection": str(shop)}
+        source = {"name": f"{WORD}shop", "kind": "sqlite", "connection": shop}
         source_id = user.post("/api/data-sources", source, 201)["data_source_id"]
         user.post(f"/api/data-sources/{source_id}/sync", status=200)
         answered = user.ask("How many orders are there per status?", data_source_id=source_id, execute=True)
@@ -165,7 +165,7 @@ def test_a_user_takes_out_everything_in_plain_text_and_nobody_else_any_of_it(ada
     assert any(f"{WORD}secret" in row["content"] for row in files["memory-store/memories.jsonl"])
     assert {row["entity_name"] for row in files["entity-extractor/entities.jsonl"]} >= {"customers", "orders"}
     assert len(files["sql-generator/queries.jsonl"]) == 2
-    assert str(shop) not in text
+    assert shop not in text
     manifest = json.loads(archive.read("manifest.json"))
     assert manifest["user_id"] == ada.user_id
     assert {file["service"] for file in manifest["files"]} == set(OWNERS)

@@ -87,8 +87,11 @@ def _may_be_a_file(relation: Relation) -> bool:
 def check_relations(tree: exp.Expr, dialect: Dialect, allowed: AllowedRelations | None) -> tuple[Relation, ...]:
     """The stored relations that the tree reads, each once, in order. Raises `Refusal` for one that may not be read."""
     found: dict[Relation, None] = {}
-    for table in tree.find_all(exp.Table):
-        relation = _described_relation(table) or stored_relation(table, dialect)
+    for node in tree.find_all(exp.Table, exp.In):
+        if isinstance(node, exp.In):
+            relation = _searched_relation(node, dialect)
+        else:
+            relation = _described_relation(node) or stored_relation(node, dialect)
         if relation is not None:
             check_relation(relation, dialect, allowed)
             found[relation] = None
@@ -126,7 +129,18 @@ def _described_relation(table: exp.Table) -> Relation | None:
     return Relation(tuple(name.name.split(".")))
 
 
-def _is_cte(table: exp.Table, name: exp.Identifier, dialect: Dialect) -> bool:
+def _searched_relation(node: exp.In, dialect: Dialect) -> Relation | None:
+    """The relation that SQLite's `x IN orders` reads; elsewhere that is a column, or nothing at all."""
+    name = node.args.get("field")
+    if dialect != "sqlite" or not isinstance(name, exp.Column):
+        return None
+    parts = [part for part in (name.args.get("db"), name.args.get("table"), name.this) if part is not None]
+    if len(parts) == 1 and _is_cte(node, name.this, dialect):
+        return None
+    return Relation(tuple(part.name for part in parts))
+
+
+def _is_cte(table: exp.Expr, name: exp.Identifier, dialect: Dialect) -> bool:
     wanted = _folded(name, dialect)
     return any(_folded(cte, dialect) == wanted for cte in _visible_ctes(table, dialect))
 
