@@ -88,10 +88,10 @@ def check_relations(tree: exp.Expr, dialect: Dialect, allowed: AllowedRelations 
     """The stored relations that the tree reads, each once, in order. Raises `Refusal` for one that may not be read."""
     found: dict[Relation, None] = {}
     for node in tree.find_all(exp.Table, exp.In):
-        if isinstance(node, exp.In):
-            relation = _searched_relation(node, dialect)
-        else:
+        if isinstance(node, exp.Table):
             relation = _described_relation(node) or stored_relation(node, dialect)
+        else:
+            relation = _searched_relation(node, dialect)
         if relation is not None:
             check_relation(relation, dialect, allowed)
             found[relation] = None
@@ -129,7 +129,7 @@ def _described_relation(table: exp.Table) -> Relation | None:
     return Relation(tuple(name.name.split(".")))
 
 
-def _searched_relation(node: exp.In, dialect: Dialect) -> Relation | None:
+def _searched_relation(node: exp.Expr, dialect: Dialect) -> Relation | None:
     """The relation that SQLite's `x IN orders` reads; elsewhere that is a column, or nothing at all."""
     name = node.args.get("field")
     if dialect != "sqlite" or not isinstance(name, exp.Column):

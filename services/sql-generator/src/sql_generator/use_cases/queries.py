@@ -13,38 +13,32 @@ from prometheus_client import Counter
 from contracts.identity import Identity
 from contracts.sql_generator import (
     Answer,
-    DatabaseSchema,
     Generate,
     QueryRecord,
     QueryRef,
-    QueryStatus,
-    UsedMemory,
-    UsedPattern,
 )
 from persistence import Database
 from sql_generator.connections import Connections
 from sql_generator.domain.charts import chart_for
-from sql_generator.domain.used_names import Names, used_names
 from sql_generator.errors import conflict, not_found, unavailable
 from sql_generator.generation.model import ModelUnavailable
-from sql_generator.generation.quoting import cut
 from sql_generator.progress import Reporter, report
 from sql_generator.repository import patterns
 from sql_generator.repository.data_sources import StoredSource
 from sql_generator.repository.patterns import Pattern, StoredQuery
 from sql_generator.rules.rulebook import ASKED, RuleBook
 from sql_generator.use_cases.accounts import Accounts, Meter
+from sql_generator.use_cases.answers import answer_of, pattern_of, was_successful, which_source
 from sql_generator.use_cases.context import ContextGatherer, Gathered
 from sql_generator.use_cases.data_sources import DataSourceUseCases
-from sql_generator.use_cases.precedents import PRECEDENT, Precedents
-from sql_generator.use_cases.recommending import Choice, Recommending
+from sql_generator.use_cases.precedents import Precedents
+from sql_generator.use_cases.recommending import Recommending
 from sql_generator.use_cases.recording import Recorder
 from sql_generator.use_cases.rulebooks import rulebook
 from sql_generator.use_cases.writing import Run, Writer, Written, judge, refusal
 
 QUERIES = Counter("memori_queries_total", "Questions by what came of them", ("status",))
 
-_MEMORY_CHARS = 200
 _RETRY_SECONDS = 5
 # From the request to the answer, so that it comes before whoever asked stops waiting.
 _SECONDS = 80.0
@@ -92,7 +86,7 @@ class QueryUseCases:
         choice = await self._recommending.choose(request, owner)
         if (stored := choice.stored) is None:
             QUERIES.labels("abstained").inc()
-            return _which_source(request, choice)
+            return which_source(request, choice)
         await report("source")
         schema = await self._sources.schema_of(stored, owner)
         if request.conversation_id is not None:
@@ -115,10 +109,10 @@ class QueryUseCases:
             await self._keep_unanswered(request, stored, gathered, rules, meter, str(error), owner, began)
             retry_after = math.ceil(error.retry_after) if error.retry_after else _RETRY_SECONDS
             raise unavailable(str(error), retry_after) from error
-        answer = self._answer(request, stored, gathered, rules, written, meter)
+        answer = answer_of(request, stored, gathered, rules, written, meter)
         answer = answer.model_copy(update={"recommended_sources": choice.candidates})
         QUERIES.labels(answer.status).inc()
-        if not await self._kept(_pattern(answer, written, gathered, schema), owner, began):
+        if not await self._kept(pattern_of(answer, written, gathered, schema), owner, began):
             # The same request came twice, and the other one was faster: both get the same answer.
             if (earlier := await self._earlier(request, owner)) is None:
                 raise not_found("query_id", "query")
@@ -149,7 +143,7 @@ class QueryUseCases:
         QUERIES.labels(answer.status).inc()
         if self._recorder is not None:
             await self._recorder.execution(
-                query, answer, owner, was_successful=_was_successful(ran), applied_rules=applied
+                query, answer, owner, was_successful=was_successful(ran), applied_rules=applied
             )
         return answer
 
@@ -227,112 +221,6 @@ class QueryUseCases:
     ) -> None:
         """Keep that the question failed, in a way that lets it be asked again under its id."""
         QUERIES.labels("failed").inc()
-        answer = self._answer(request, stored, gathered, rules, Written("failed", reason=reason), meter)
+        answer = answer_of(request, stored, gathered, rules, Written("failed", reason=reason), meter)
         pattern = Pattern(answer, None, (), (), was_successful=False, embedding=gathered.embedding, is_final=False)
         await self._kept(pattern, owner, began)
-
-    def _answer(
-        self,
-        request: Generate,
-        stored: StoredSource,
-        gathered: Gathered,
-        rules: RuleBook,
-        written: Written,
-        meter: Meter,
-    ) -> Answer:
-        draft = written.draft
-        model = (draft.model if draft else "") or meter.name
-        sql = written.judgement.verdict.sql if written.judgement else None
-        # What shaped a statement that did not pass shaped nothing.
-        used = draft if draft and sql else None
-        return Answer(
-            query_id=request.query_id,
-            question=request.question,
-            data_source_id=stored.source.data_source_id,
-            conversation_id=request.conversation_id,
-            status=written.status,
-            sql=sql,
-            explanation=draft.explanation if draft else "",
-            intent=draft.intent if used and draft else None,
-            confidence=draft.confidence if draft and (sql or written.status == "abstained") else 0.0,
-            model=model,
-            memories=tuple(
-                UsedMemory(
-                    memory_id=memory.memory_id,
-                    content=cut(memory.content, _MEMORY_CHARS),
-                    similarity_score=memory.similarity_score,
-                )
-                for memory in gathered.memories
-                if used and memory.memory_id in used.used_memories
-            ),
-            rules=rules.used(written.judgement.done, used.used_rules) if used and written.judgement else (),
-            patterns=tuple(
-                UsedPattern(
-                    pattern_id=example.pattern_id, question=example.question, sql=example.sql, trust=example.trust
-                )
-                for example in gathered.examples
-                if used and example.pattern_id in used.used_examples
-            ),
-            repairs=written.repairs,
-            reason=written.reason,
-            question_in_full=draft.question_in_full if draft else None,
-            clarifying_question=draft.clarifying_question if draft and written.status == "abstained" else None,
-            degraded=(
-                *gathered.missing,
-                *(() if rules.shows_all else ("rules",)),
-                *(() if written.is_explained else ("source",)),
-                *(() if model in {meter.name, PRECEDENT} else ("model",)),
-            ),
-            warnings=meter.warnings,
-            usage=meter.usage,
-            advice=written.advice,
-            result=(result := written.run.result if written.run else None),
-            chart=chart_for(result) if result else None,
-        )
-
-
-def _which_source(request: Generate, choice: Choice) -> Answer:
-    """Nothing was asked of anybody, so nothing is kept: the same query id may name one of them."""
-    return Answer(
-        query_id=request.query_id,
-        question=request.question,
-        data_source_id=None,
-        recommended_sources=choice.candidates,
-        conversation_id=request.conversation_id,
-        status="abstained",
-        sql=None,
-        explanation="",
-        intent=None,
-        confidence=0.0,
-        model="",
-        reason="the question names no data source, and several may be meant",
-        clarifying_question=choice.ask_back,
-    )
-
-
-def _pattern(answer: Answer, written: Written, gathered: Gathered, schema: DatabaseSchema) -> Pattern:
-    judgement = written.judgement
-    used = used_names(judgement.verdict, schema) if judgement else Names((), ())
-    return Pattern(
-        answer=answer,
-        signature=judgement.signature if judgement else None,
-        tables=used.tables,
-        columns=used.columns,
-        was_successful=_was_successful(written.run) if written.run else _unsuccessful(answer.status),
-        embedding=gathered.embedding,
-        drafted=judgement.drafted if judgement else None,
-        # What a lesser model has no answer to may be asked again once the first one is back.
-        is_final=not (answer.status == "abstained" and "model" in answer.degraded),
-    )
-
-
-def _unsuccessful(status: QueryStatus) -> bool | None:
-    """A statement that was not run may still turn out well; where there is none, nothing will."""
-    return None if status == "generated" else False
-
-
-def _was_successful(ran: Run) -> bool | None:
-    """Unknown where the source was away or too slow: that says nothing about the statement."""
-    if ran.result is not None:
-        return True
-    return False if ran.is_statements_fault else None
