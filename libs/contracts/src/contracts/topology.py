@@ -132,8 +132,8 @@ READ_TURNS = Durable(
         MemoryRestored,
         MemoryDeleted,
     ),
-    batch=100,
-    linger=0.5,
+    batch=200,
+    linger=1.0,
     # A model that answers nonsense costs money each time.
     max_failures=4,
 )
