@@ -58,7 +58,7 @@ capabilities: { drop: [ALL] }
       - { key: {{ . }}, path: {{ . }} }
       {{- end }}
 - name: tmp
-  emptyDir: { sizeLimit: 256Mi }
+  emptyDir: { sizeLimit: {{ get .root.Values.scratch .component | default "256Mi" }} }
 {{- if and (eq .component "sql-generator") .root.Values.uploads.enabled }}
 - name: uploads
   persistentVolumeClaim: { claimName: {{ .root.Values.uploads.existingClaim | default (include "memori.name" (dict "root" .root "component" "uploads")) }} }

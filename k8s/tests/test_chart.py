@@ -159,7 +159,7 @@ def test_network_policies_cover_each_edge_and_no_more(name):
         assert ports(policy["ingress"]) == (set() if component == "migrate" else {8000})
         expected = {53, 4222} | (set() if component == "migrate" else traces)
         expected |= set() if component == GATEWAY else {5432}
-        expected |= https if component in {"sql-generator", "embedding-worker"} else set()
+        expected |= https if component in {"sql-generator", "embedding-worker", "entity-extractor"} else set()
         expected |= sources if component == "sql-generator" else set()
         assert ports(policy["egress"]) == expected, component
 

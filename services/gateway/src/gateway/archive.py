@@ -13,6 +13,7 @@ FORMAT = "memori-export/1"
 
 LEFT_OUT = (
     "Connections of data sources, which hold passwords and are kept encrypted.",
+    "The contents of uploaded files: you have them; their names, sizes and checksums are here.",
     "Vectors, search terms and hashes: they are computed from what is here.",
     "Rows that queries returned: they belong to the data source and are not kept.",
     "What was on its way from one service to another at that moment.",

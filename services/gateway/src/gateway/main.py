@@ -82,7 +82,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", REQUEST_ID, PROCESS, SESSION],
-            expose_headers=[REQUEST_ID, "Location", "Retry-After"],
+            expose_headers=[REQUEST_ID, "Location", "Retry-After", "Content-Disposition", "Memori-Truncated-By"],
         )
     app.add_middleware(RequestContext)
     return app

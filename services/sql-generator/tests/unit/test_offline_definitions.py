@@ -141,3 +141,8 @@ def test_a_measure_of_some_rows_is_not_mixed_with_measures_of_all(ask):
     told = "Revenue means sum(quantity * unit_price) where status = 'paid'"
 
     assert ask("revenue and number of orders per country", remembered=[told]).sql is None
+
+
+def test_a_rule_that_is_applied_to_the_statement_anyway_is_not_applied_twice(ask):
+    rule = RuleText(uuid4(), "paid", "constraint", "Always exclude cancelled orders", is_automatic=True)
+    assert ask("How many orders are there?", rules=(rule,)).sql == ask("How many orders are there?").sql

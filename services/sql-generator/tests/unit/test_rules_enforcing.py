@@ -375,3 +375,19 @@ def test_everything_at_once_passes_the_guard_in_every_dialect(dialect):
     )
     sql = "SELECT customers.*, AVG(amount) FROM customers LEFT JOIN orders ON customer_id = customers.id GROUP BY 1"
     assert len(said_of(sql, *effects, dialect=dialect).split(";")) == len(effects)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        MaskColumn(table="Orders", column="status"),
+        ForbidReading(table="orders", column="status"),
+        ForbidReading(table="orders", column=None),
+    ],
+)
+def test_no_sample_value_of_a_covered_column_is_shown_to_a_model(effect):
+    schema = DatabaseSchema(dialect="sqlite", tables=TABLES)
+    shown = RuleBook([rule(effect)], "How many?", schema).without_covered_samples(schema)
+    assert not any(column.samples for table in shown.tables for column in table.columns)
+    untouched = RuleBook([rule(KEPT)], "How many?", schema).without_covered_samples(schema)
+    assert untouched is schema

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts import entity_extractor as contract
 from contracts.identity import Identity
 from entity_extractor.domain.facts import Fact, Mention, Statement
-from entity_extractor.repository import owned
+from entity_extractor.repository import among, owned
 from entity_extractor.repository.turns import TurnKey
 from entity_extractor.tables import fact_mentions, facts, forgotten_facts
 from persistence import Transaction
@@ -45,10 +45,8 @@ async def remove_mentions(transaction: Transaction, owner: Identity, sources: Co
     """Forget what these turns and memories say; the facts that they said."""
     if not sources:
         return set()
-    among = tuple_(fact_mentions.c.source_type, fact_mentions.c.source_id).in_(
-        [(key.source_type, key.source_id) for key in sources]
-    )
-    statement = delete(fact_mentions).where(owned(fact_mentions, owner), among).returning(fact_mentions.c.fact_id)
+    said = and_(owned(fact_mentions, owner), among(fact_mentions, sources))
+    statement = delete(fact_mentions).where(said).returning(fact_mentions.c.fact_id)
     return set((await transaction.execute(statement)).scalars())
 
 

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, tuple_
+from sqlalchemy import delete, func, insert, select
 
 from contracts.identity import Identity
-from entity_extractor.repository import owned
+from entity_extractor.repository import among, owned
 from entity_extractor.repository.turns import TurnKey
 from entity_extractor.tables import mentions
 from persistence import Transaction
@@ -22,9 +22,7 @@ async def of_turns(transaction: Transaction, owner: Identity, keys: Collection[T
         return set()
     statement = select(mentions.c.source_type, mentions.c.source_id, mentions.c.entity_id).where(owned(mentions, owner))
     if keys is not None:
-        statement = statement.where(
-            tuple_(mentions.c.source_type, mentions.c.source_id).in_([(key.source_type, key.source_id) for key in keys])
-        )
+        statement = statement.where(among(mentions, keys))
     rows = await transaction.execute(statement)
     return {(TurnKey(row.source_type, row.source_id), row.entity_id) for row in rows}
 
@@ -51,9 +49,8 @@ async def remove(transaction: Transaction, owner: Identity, gone: Collection[Men
     for key, entity_id in gone:
         by_entity[entity_id].append(key)
     for entity_id, keys in by_entity.items():
-        among = tuple_(mentions.c.source_type, mentions.c.source_id).in_([(k.source_type, k.source_id) for k in keys])
         await transaction.execute(
-            delete(mentions).where(owned(mentions, owner), mentions.c.entity_id == entity_id, among)
+            delete(mentions).where(owned(mentions, owner), mentions.c.entity_id == entity_id, among(mentions, keys))
         )
 
 

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from sqlalchemy import ColumnElement, delete, func, select, text, tuple_
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.entity_extractor import FactSource
 from contracts.identity import Identity
-from entity_extractor.repository import owned
+from entity_extractor.repository import among, owned
 from entity_extractor.tables import turns
 from persistence import Transaction
 
@@ -35,7 +35,7 @@ async def lock(transaction: Transaction, owner: Identity) -> None:
 async def versions(transaction: Transaction, owner: Identity, keys: Collection[TurnKey]) -> dict[TurnKey, int]:
     """Which versions of these were read; those that never were are left out."""
     statement = select(turns.c.source_type, turns.c.source_id, turns.c.content_version).where(
-        owned(turns, owner), _among(keys)
+        owned(turns, owner), among(turns, keys)
     )
     rows = await transaction.execute(statement)
     return {TurnKey(row.source_type, row.source_id): row.content_version for row in rows}
@@ -107,8 +107,4 @@ async def reset(transaction: Transaction, owner: Identity) -> None:
 async def unmark(transaction: Transaction, owner: Identity, keys: Collection[TurnKey]) -> None:
     """Forget that these were read."""
     if keys:
-        await transaction.execute(delete(turns).where(owned(turns, owner), _among(keys)))
-
-
-def _among(keys: Collection[TurnKey]) -> ColumnElement[bool]:
-    return tuple_(turns.c.source_type, turns.c.source_id).in_([(key.source_type, key.source_id) for key in keys])
+        await transaction.execute(delete(turns).where(owned(turns, owner), among(turns, keys)))

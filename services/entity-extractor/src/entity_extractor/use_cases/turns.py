@@ -15,6 +15,7 @@ from contracts.memory_store import (
     DERIVED_TAGS,
     FETCH_CONTENTS,
     FETCH_MESSAGES,
+    MAX_MESSAGES,
     FetchContents,
     FetchMessages,
     MemoryContent,
@@ -187,7 +188,7 @@ class TurnUseCases:
         found: list[MessageContent] = []
         wanted = list(ids)
         while wanted:
-            request = FetchMessages(message_ids=tuple(wanted))
+            request = FetchMessages(message_ids=tuple(wanted[:MAX_MESSAGES]))
             reply = await self._rpc.call(FETCH_MESSAGES, request, owner, timeout_seconds=_RPC_SECONDS)
             found += reply.messages
             answered = {*(message.message_id for message in reply.messages), *reply.gone}

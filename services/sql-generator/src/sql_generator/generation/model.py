@@ -11,12 +11,13 @@ from contracts.sql_generator import DatabaseSchema, Intent, RuleType, Trust
 
 @dataclass(frozen=True, slots=True)
 class RuleText:
-    """An applicable rule, as the model is shown it."""
+    """An applicable rule, as the model is shown it; an automatic one is applied to whatever it writes."""
 
     rule_id: UUID
     rule_name: str
     rule_type: RuleType
     rule_content: str
+    is_automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

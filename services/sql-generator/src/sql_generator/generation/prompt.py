@@ -26,7 +26,8 @@ You turn a question about a database into one SQL statement. You answer only by 
 
 What you are given
 - <schema>: the tables, in the SQL dialect that its tag names. Remarks after -- are JSON: comments, sample values, rows.
-- <rules>: what this user wants of every SQL statement, the most important first.
+- <rules>: what this user wants of every SQL statement, the most important first. Those marked automatic are applied to
+  your SQL afterwards: do not write their filters, masks or limits yourself.
 - <knowledge>: tables, columns and joins that earlier queries used for words of this question.
 - <memories>: what this user said or asked before.
 - <examples>: past questions with the SQL that answered them; prefer those whose trust is "verified".
@@ -91,6 +92,7 @@ def prompt(context: GenerationContext, *, schema_token_budget: int = 12_000) -> 
             "name": rule.rule_name,
             "type": rule.rule_type,
             "content": cut(rule.rule_content, MAX_RULE_CHARS),
+            **({"automatic": True} if rule.is_automatic else {}),
         }
         for number, rule in enumerate(context.rules, 1)
     ]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, select, tuple_, update
+from sqlalchemy import ARRAY, ColumnElement, Row, Text, and_, any_, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.identity import Identity
@@ -171,9 +171,16 @@ async def abandon(transaction: Transaction, older_than: timedelta) -> None:
     await transaction.execute(statement)
 
 
+async def excuse(transaction: Transaction, claim: Claim) -> None:
+    """Have this attempt not count: it failed for want of the store, not for the file."""
+    await _change(transaction, claim, attempts=table.c.attempts - 1)
+
+
 async def needed(transaction: Transaction, among: Collection[str]) -> set[str]:
     """Those of the locations that are those of a file, and not of one that failed."""
-    statement = select(table.c.location).where(table.c.location.in_(among), table.c.status != "failed")
+    statement = select(table.c.location).where(
+        table.c.location == any_(literal(list(among), ARRAY(Text))), table.c.status != "failed"
+    )
     return set((await transaction.execute(statement)).scalars())
 
 

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from contracts.identity import Identity
 from persistence import Transaction
@@ -20,7 +21,8 @@ async def put(transaction: Transaction, owner: Identity, data_source_id: UUID, t
     )
     rows = [{**key, "term": term.word, "weight": term.weight, "places": list(term.places)} for term in terms]
     if rows:
-        await transaction.execute(insert(source_terms), rows)
+        # Whoever does the same at the same moment writes the same.
+        await transaction.execute(insert(source_terms).on_conflict_do_nothing(), rows)
     await transaction.execute(
         update(data_sources)
         .where(*(data_sources.c[name] == value for name, value in key.items()))

@@ -39,7 +39,3 @@ def _may_stand_for(node: exp.Expr, column: str, rows: Collection[str]) -> bool:
 
 def _is_counted(star: exp.Star) -> bool:
     return isinstance(star.parent, exp.Anonymous) and star.parent.name.lower() == _COUNT
-
-
-def _renames_columns(alias: exp.TableAlias) -> bool:
-    return bool(alias.args.get("columns")) and not isinstance(alias.parent, exp.CTE)

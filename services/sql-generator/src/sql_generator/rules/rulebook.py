@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlglot.errors import SqlglotError
 
-from contracts.sql_generator import DatabaseSchema, Effect, Rule, UsedRule
+from contracts.sql_generator import DatabaseSchema, Effect, ForbidReading, MaskColumn, Rule, Table, UsedRule
 from sql_generator.generation.intents import intent_of
 from sql_generator.rules.conditions import Judged, Statement, judged
 from sql_generator.rules.conflicts import RuleEffects, clash, conflicts_of, precedence
@@ -74,6 +74,32 @@ class RuleBook:
     def effects(self) -> dict[UUID, tuple[Effect, ...]]:
         """What each rule does to statements of this schema, without effects on tables and columns that it lacks."""
         return {rule.rule_id: effects_of(rule, self._schema) for rule in self._rules}
+
+    def without_covered_samples(self, schema: DatabaseSchema) -> DatabaseSchema:
+        """The schema without sample values of columns that a rule masks or forbids: a model may repeat them."""
+        covered = {
+            (effect.table, effect.column)
+            for effects in self.effects.values()
+            for effect in effects
+            if isinstance(effect, MaskColumn | ForbidReading)
+        }
+        if not covered:
+            return schema
+
+        def shown(table: Table) -> Table:
+            columns = tuple(
+                column.model_copy(update={"samples": ()})
+                if (table.name, column.name) in covered or (table.name, None) in covered
+                else column
+                for column in table.columns
+            )
+            return table.model_copy(update={"columns": columns})
+
+        return schema.model_copy(update={"tables": tuple(map(shown, schema.tables))})
+
+    def applies_itself(self, rule: Rule) -> bool:
+        """Whether all that the rule says is done to the statement here, so that no model need do it."""
+        return bool(self.effects[rule.rule_id])
 
     def apply(self, verdict: Verdict) -> Applied:
         """What the rules make of a query that the guard allowed; the guard has to judge the result again.

@@ -7,6 +7,7 @@ threads; where it is away, that is an OSError.
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -22,6 +23,7 @@ from sql_generator.sources import SourceUnreachable
 AnswerT = TypeVar("AnswerT")
 
 _PART: Final = "/part-"
+_PLACE: Final = re.compile(r"[0-9a-f]{32}")
 _KEPT_COPIES: Final = 32
 
 
@@ -160,7 +162,9 @@ class FileStore:
             return
 
     def _places(self) -> list[str]:
-        return [path.rstrip("/").rpartition("/")[2] for path in self._listed(self._root)]
+        # What else lies there is not ours, and nobody's to remove.
+        names = (path.rstrip("/").rpartition("/")[2] for path in self._listed(self._root))
+        return [name for name in names if _PLACE.fullmatch(name)]
 
     def _listed(self, folder: str) -> list[str]:
         # Another process may have written since it was last listed.

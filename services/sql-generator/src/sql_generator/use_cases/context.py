@@ -52,10 +52,11 @@ class Gathered:
         """What a model may use."""
         return GenerationContext(
             question=question,
-            schema=schema,
+            schema=rules.without_covered_samples(schema),
             memories=self.memories,
             rules=tuple(
-                RuleText(rule.rule_id, rule.rule_name, rule.rule_type, rule.rule_content) for rule in rules.shown
+                RuleText(rule.rule_id, rule.rule_name, rule.rule_type, rule.rule_content, rules.applies_itself(rule))
+                for rule in rules.shown
             ),
             examples=self.examples,
             knowledge=self.knowledge,

@@ -129,7 +129,12 @@ class Conversions:
         except _Gone:
             await self._remove_unless_needed(claim.location)
             return "gone"
-        except Exception:  # noqa: BLE001  # of this service or its store, not the file: a sweep has it begun again
+        except OSError:
+            _log.exception("conversion_interrupted", kind=claim.file.kind)
+            async with self._worker.worker_transaction() as transaction:
+                await files.excuse(transaction, claim)
+            return "interrupted"
+        except Exception:  # noqa: BLE001  # of this service, not the file: a sweep has it begun again
             _log.exception("conversion_interrupted", kind=claim.file.kind)
             return "interrupted"
         with suppress(OSError):
@@ -168,9 +173,11 @@ class Conversions:
             if not held or await files.find(transaction, owner, file_id, lock=True) is None:
                 raise _Gone
             now = datetime.now(UTC)
-            await data_sources.add(
+            added = await data_sources.add(
                 transaction, owner, new, connection=sealed, status="registered", status_detail="", now=now
             )
+            if added is None:
+                raise Refused("a data source was registered under its id meanwhile")
             await self._sources.keep_schema(transaction, file_id, schema, owner, detail="")
             rows = sum(table.row_estimate or 0 for table in schema.tables)
             if not await files.set_ready(transaction, claim, row_count=rows, table_count=len(schema.tables)):

@@ -61,8 +61,11 @@ class DataSourceUseCases:
         began = datetime.now(UTC)
         async with self._database.transaction(tenant_id=owner.tenant_id, user_id=owner.user_id) as transaction:
             existing = await data_sources.find(transaction, owner, request.data_source_id)
+            is_a_files = await files.find(transaction, owner, request.data_source_id) is not None
         if existing is not None:
             return existing
+        if is_a_files:
+            raise conflict("this id is that of an uploaded file, which becomes a data source by itself")
         connection = request.connection.get_secret_value()
         unreachable = await self._try(request.kind, connection)
         sealed = self._connections.seal(connection, owner, request.data_source_id)

@@ -1,6 +1,7 @@
 """Finding the data source that a question is about, when it names none."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 
 from contracts.identity import Identity
@@ -28,7 +29,11 @@ class Choice:
         """Which of the candidates it is to be."""
         if not self.candidates:
             return "Which data source is the question about? None of them knows a word of it."
-        return f"Which data source is the question about: {', '.join(each.name for each in self.candidates)}?"
+        names = Counter(each.name for each in self.candidates)
+        said = [
+            each.name if names[each.name] == 1 else f"{each.name} ({each.data_source_id})" for each in self.candidates
+        ]
+        return f"Which data source is the question about: {', '.join(said)}?"
 
 
 class Recommending:

@@ -146,7 +146,8 @@ def understand(context: GenerationContext, catalogue: Catalogue) -> Knowledge:
 
 def _texts(context: GenerationContext) -> Iterator[tuple[Origin, UUID, str, bool]]:
     """Who says what, and whether it is a rule: of other memories, an imperative may have been said of one answer."""
-    yield from (("rule", rule.rule_id, rule.rule_content, True) for rule in context.rules)
+    # A filter of ours beside that of an automatic rule would leave out more than the rule: rows without a value.
+    yield from (("rule", rule.rule_id, rule.rule_content, True) for rule in context.rules if not rule.is_automatic)
     yield from (
         ("memory", memory.memory_id, memory.content, memory.memory_type == "rule")
         for memory in context.memories
