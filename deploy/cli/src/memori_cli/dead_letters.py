@@ -1,11 +1,8 @@
 """Shows, replays and drops dead letters."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import NoReturn
 
 import nats
 import typer
@@ -20,21 +17,8 @@ from contracts.identity import service_identity
 from contracts.methods import PROBLEM, Empty, Method
 from contracts.problems import Problem
 from contracts.topology import MIGRATOR
-from memori_cli.local.secrets import load
+from memori_cli.operator import CONNECT_SECONDS, no_answer, stop
 from messaging.dead_letters import ORIGIN, REASON, STREAM
-
-_CONNECT_SECONDS = 5.0
-
-
-def server(home: Path, url: str | None, password: str | None) -> tuple[str, str | None]:
-    """The NATS server's URL and the migrator's password: as given, else those of the embedded server in `home`."""
-    if url is not None:
-        return url, password
-    state = home / "nats" / "server.json"
-    if not state.exists():
-        _stop(f"no NATS runs in {home}: start it with `memori up`, or name one with NATS_URL")
-    port = json.loads(state.read_text(encoding="utf-8"))["port"]
-    return f"nats://127.0.0.1:{port}", load(home / "secrets.json").nats[MIGRATOR]
 
 
 async def show(url: str, password: str | None) -> None:
@@ -68,7 +52,7 @@ async def replay(url: str, password: str | None, sequence: int) -> None:
         if (command := _command(body)) is not None:
             await _ask(client, retry_command_of(command.service), command)
         elif origin.startswith("rpc."):
-            _stop("an older version kept this command whole: it can only be dropped")
+            stop("an older version kept this command whole: it can only be dropped")
         else:
             carried = {name: value for name, value in headers.items() if name not in {ORIGIN, REASON}}
             await client.jetstream(timeout=10).publish(origin, body, headers=carried)
@@ -91,10 +75,10 @@ async def _connected(url: str, password: str | None) -> AsyncIterator[Client]:
     credentials = {"user": MIGRATOR, "password": password} if password else {}
     try:
         # nats-py goes on trying to reach a server that has never answered.
-        async with asyncio.timeout(_CONNECT_SECONDS):
+        async with asyncio.timeout(CONNECT_SECONDS):
             client = await nats.connect(url, allow_reconnect=False, error_cb=_quiet, **credentials)
     except (NatsError, OSError, TimeoutError):
-        _stop(f"no NATS answers at {url}, or not to this password: is `memori up` running?")
+        no_answer(url)
     try:
         yield client
     finally:
@@ -119,11 +103,11 @@ async def _ask(client: Client, method: Method[CommandRef, Empty], command: Refus
     try:
         reply = await client.request(method.subject, command.model_dump_json().encode(), timeout=10, headers=headers)
     except (NatsError, TimeoutError):
-        _stop(f"{command.service} does not answer: the command waits in its outbox until it runs again")
+        stop(f"{command.service} does not answer: the command waits in its outbox until it runs again")
     if reply.headers and PROBLEM in reply.headers:
         found = Problem.model_validate_json(reply.data)
         if found.type != "not-found":
-            _stop(f"{command.service} could not do it: {found.title}")
+            stop(f"{command.service} could not do it: {found.title}")
         typer.echo("the command is not there any more: its user was erased, or somebody was faster")
 
 
@@ -131,9 +115,4 @@ async def _letter(client: Client, sequence: int) -> RawStreamMsg:
     try:
         return await client.jetstream(timeout=10).get_msg(STREAM, sequence)
     except APIError:
-        _stop(f"there is no dead letter {sequence}")
-
-
-def _stop(reason: str) -> NoReturn:
-    typer.echo(reason, err=True)
-    raise typer.Exit(1)
+        stop(f"there is no dead letter {sequence}")

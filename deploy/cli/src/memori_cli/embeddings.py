@@ -2,12 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import NoReturn
 
 import typer
-from nats.errors import Error as NatsError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -18,7 +14,8 @@ from contracts.identity import service_identity
 from contracts.memory_store import COVERAGE, PRUNE_VECTORS, Coverage, ModelCoverage, PruneVectors
 from contracts.methods import Empty, Method, ProblemError, ReplyT, RequestT
 from contracts.topology import MIGRATOR
-from messaging import RpcClient, create_broker
+from memori_cli.operator import connected, stop
+from messaging import RpcClient
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 30.0
@@ -28,7 +25,7 @@ _ME = service_identity(MIGRATOR)
 
 async def show(url: str, password: str | None) -> None:
     """Print a table of the models: how many memories each has embedded, and which of them answer queries."""
-    async with _connected(url, password) as rpc:
+    async with connected(url, password) as rpc:
         coverage = await _ask(rpc, COVERAGE, Empty())
         worker = await _worker(rpc)
     table = Table("model", "dimensions", "memories", "share", "", title=f"{coverage.memories:,} memories to embed")
@@ -53,10 +50,10 @@ async def reembed(url: str, password: str | None, *, stall_seconds: float) -> No
     Raises:
         typer.Exit: with 1, nothing was embedded for `stall_seconds`, or a service does not answer.
     """
-    async with _connected(url, password) as rpc:
+    async with connected(url, password) as rpc:
         worker = await _worker(rpc)
         if worker is None:
-            _stop("embedding-worker does not answer: is it running?")
+            stop("embedding-worker does not answer: is it running?")
         coverage = await _ask(rpc, COVERAGE, Empty())
         if _covered(coverage, worker.model) < coverage.memories:
             coverage = await _follow(rpc, worker.model, coverage, stall_seconds)
@@ -72,10 +69,10 @@ async def prune(url: str, password: str | None, *, force: bool, yes: bool) -> No
         typer.Exit: with 1, it does not cover them all, or a service does not answer.
         typer.Abort: it was not confirmed.
     """
-    async with _connected(url, password) as rpc:
+    async with connected(url, password) as rpc:
         worker = await _worker(rpc)
         if worker is None:
-            _stop("embedding-worker does not answer, so which model is configured is not known: nothing was deleted")
+            stop("embedding-worker does not answer, so which model is configured is not known: nothing was deleted")
         coverage = await _ask(rpc, COVERAGE, Empty())
         others = [found for found in coverage.models if found.model != worker.model]
         if not others:
@@ -83,7 +80,7 @@ async def prune(url: str, password: str | None, *, force: bool, yes: bool) -> No
             return
         missing = coverage.memories - _covered(coverage, worker.model)
         if missing > 0 and not force:
-            _stop(
+            stop(
                 f"{missing:,} of {coverage.memories:,} memories have no vectors of {worker.model} yet, and are found by"
                 " those of other models only: run `memori embeddings reembed` first, or add --force"
             )
@@ -116,7 +113,7 @@ async def _follow(rpc: RpcClient, model: str, coverage: Coverage, stall_seconds:
         while covered < min(memories, coverage.memories):
             if time.monotonic() - moved > stall_seconds:
                 progress.stop()
-                _stop(
+                stop(
                     f"nothing was embedded for {stall_seconds:g} seconds; {memories - covered:,} of {memories:,}"
                     f" memories have no vectors of {model}: the log of embedding-worker says why"
                 )
@@ -126,7 +123,7 @@ async def _follow(rpc: RpcClient, model: str, coverage: Coverage, stall_seconds:
                 coverage = await rpc.call(COVERAGE, Empty(), _ME, timeout_seconds=_ANSWER_SECONDS)
             except ProblemError as error:
                 if not error.problem.is_transient:
-                    _stop(str(error))
+                    stop(str(error))
                 continue
             if _covered(coverage, model) > covered:
                 moved = time.monotonic()
@@ -135,27 +132,12 @@ async def _follow(rpc: RpcClient, model: str, coverage: Coverage, stall_seconds:
     return coverage
 
 
-@asynccontextmanager
-async def _connected(url: str, password: str | None) -> AsyncIterator[RpcClient]:
-    broker = create_broker(url, service=MIGRATOR, password=password)
-    try:
-        # nats-py goes on trying to reach a server that has never answered.
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            await broker.connect()
-    except (NatsError, OSError, TimeoutError):
-        _stop(f"no NATS answers at {url}, or not to this password: is `memori up` running?")
-    try:
-        yield RpcClient(broker)
-    finally:
-        await broker.stop()
-
-
 async def _ask(rpc: RpcClient, method: Method[RequestT, ReplyT], request: RequestT) -> ReplyT:
     """The reply; without one the command ends with the problem as its message."""
     try:
         return await rpc.call(method, request, _ME, timeout_seconds=_ANSWER_SECONDS)
     except ProblemError as error:
-        _stop(str(error))
+        stop(str(error))
 
 
 async def _worker(rpc: RpcClient) -> Reembedding | None:
@@ -196,8 +178,3 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed or 0:,.0f}/s")
-
-
-def _stop(reason: str) -> NoReturn:
-    typer.echo(reason, err=True)
-    raise typer.Exit(1)

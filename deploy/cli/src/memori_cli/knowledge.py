@@ -1,13 +1,10 @@
 """Has the knowledge of a user learned again from what the owners of their data have."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import typer
-from nats.errors import Error as NatsError
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -24,8 +21,8 @@ from contracts.memory_store import (
 )
 from contracts.methods import Empty, Method, ProblemError
 from contracts.sql_generator import LIST_DATA_SOURCES, LIST_QUERIES, ListDataSources, ListQueries
-from contracts.topology import MIGRATOR
-from messaging import RpcClient, create_broker
+from memori_cli.operator import connected, stop
+from messaging import RpcClient
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
@@ -41,14 +38,14 @@ async def rebuild(url: str, password: str | None, owner: Identity, *, fresh: boo
     Raises:
         typer.Exit: with 1, a service does not answer, or refuses.
     """
-    async with _connected(url, password) as rpc:
+    async with connected(url, password) as rpc:
         rebuilding = _Rebuilding(rpc, owner)
         try:
             if fresh:
                 await rpc.call(RESET, Empty(), owner, timeout_seconds=_ANSWER_SECONDS)
             counts = await rebuilding.run()
         except ProblemError as error:
-            _stop(f"{error}; what was done stays done: run it again")
+            stop(f"{error}; what was done stays done: run it again")
     typer.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()) + f" of {owner.user_id} looked at")
 
 
@@ -126,22 +123,3 @@ class _Rebuilding:
 
 def _by(size: int, items: Sequence[ItemT]) -> Iterable[tuple[ItemT, ...]]:
     return (tuple(items[start : start + size]) for start in range(0, len(items), size))
-
-
-@asynccontextmanager
-async def _connected(url: str, password: str | None) -> AsyncIterator[RpcClient]:
-    broker = create_broker(url, service=MIGRATOR, password=password)
-    try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            await broker.connect()
-    except (NatsError, OSError, TimeoutError):
-        _stop(f"no NATS answers at {url}, or not to this password: is `memori up` running?")
-    try:
-        yield RpcClient(broker)
-    finally:
-        await broker.stop()
-
-
-def _stop(reason: str) -> NoReturn:
-    typer.echo(reason, err=True)
-    raise typer.Exit(1)

@@ -140,9 +140,9 @@ def dlq_list(
     home: Home = Path(".memori"), nats_url: OptionalNatsUrl = None, nats_password: NatsPassword = None
 ) -> None:
     """Show the dead letters: sequence, consumer, subject, reason."""
-    from memori_cli import dead_letters  # noqa: PLC0415
+    from memori_cli import dead_letters, operator  # noqa: PLC0415
 
-    asyncio.run(dead_letters.show(*dead_letters.server(home, nats_url, nats_password)))
+    asyncio.run(dead_letters.show(*operator.server(home, nats_url, nats_password)))
 
 
 @dlq.command("replay")
@@ -153,9 +153,9 @@ def dlq_replay(
     nats_password: NatsPassword = None,
 ) -> None:
     """Have a dead letter handled again, where it came from, and remove it here."""
-    from memori_cli import dead_letters  # noqa: PLC0415
+    from memori_cli import dead_letters, operator  # noqa: PLC0415
 
-    asyncio.run(dead_letters.replay(*dead_letters.server(home, nats_url, nats_password), sequence))
+    asyncio.run(dead_letters.replay(*operator.server(home, nats_url, nats_password), sequence))
 
 
 @dlq.command("drop")
@@ -166,9 +166,9 @@ def dlq_drop(
     nats_password: NatsPassword = None,
 ) -> None:
     """Remove a dead letter for good; a refused command leaves the outbox of its service, too."""
-    from memori_cli import dead_letters  # noqa: PLC0415
+    from memori_cli import dead_letters, operator  # noqa: PLC0415
 
-    asyncio.run(dead_letters.drop(*dead_letters.server(home, nats_url, nats_password), sequence))
+    asyncio.run(dead_letters.drop(*operator.server(home, nats_url, nats_password), sequence))
 
 
 @knowledge.command("rebuild")
@@ -182,9 +182,9 @@ def knowledge_rebuild(
 ) -> None:
     """Learn a user's knowledge from all that the services have of them; what was learned already counts once."""
     from contracts.identity import Identity  # noqa: PLC0415
-    from memori_cli import dead_letters, knowledge  # noqa: PLC0415
+    from memori_cli import knowledge, operator  # noqa: PLC0415
 
-    server = dead_letters.server(home, nats_url, nats_password)
+    server = operator.server(home, nats_url, nats_password)
     asyncio.run(knowledge.rebuild(*server, Identity(tenant, user), fresh=fresh))
 
 
@@ -193,9 +193,9 @@ def embeddings_status(
     home: Home = Path(".memori"), nats_url: OptionalNatsUrl = None, nats_password: NatsPassword = None
 ) -> None:
     """Show how many memories each model has embedded, and which models answer queries."""
-    from memori_cli import dead_letters, embeddings  # noqa: PLC0415
+    from memori_cli import embeddings, operator  # noqa: PLC0415
 
-    asyncio.run(embeddings.show(*dead_letters.server(home, nats_url, nats_password)))
+    asyncio.run(embeddings.show(*operator.server(home, nats_url, nats_password)))
 
 
 @embeddings.command("reembed")
@@ -206,9 +206,9 @@ def embeddings_reembed(
     stall_seconds: Annotated[float, typer.Option(min=1, help="Give up when nothing is embedded for so long.")] = 120,
 ) -> None:
     """Have the configured model embed every memory it has not, and wait until it has."""
-    from memori_cli import dead_letters, embeddings  # noqa: PLC0415
+    from memori_cli import embeddings, operator  # noqa: PLC0415
 
-    server = dead_letters.server(home, nats_url, nats_password)
+    server = operator.server(home, nats_url, nats_password)
     asyncio.run(embeddings.reembed(*server, stall_seconds=stall_seconds))
 
 
@@ -221,9 +221,9 @@ def embeddings_prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete the vectors of every model but the configured one."""
-    from memori_cli import dead_letters, embeddings  # noqa: PLC0415
+    from memori_cli import embeddings, operator  # noqa: PLC0415
 
-    server = dead_letters.server(home, nats_url, nats_password)
+    server = operator.server(home, nats_url, nats_password)
     asyncio.run(embeddings.prune(*server, force=force, yes=yes))
 
 

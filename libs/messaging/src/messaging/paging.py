@@ -1,14 +1,17 @@
 """Lists that have to fit one reply."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Sequence
 from itertools import accumulate, takewhile
 from typing import Final, TypeVar
 
 from contracts.base import Message
 from contracts.methods import MAX_MESSAGE_BYTES, ProblemError
 from contracts.problems import problem
+from messaging.errors import RetryLater
 
 MessageT = TypeVar("MessageT", bound=Message)
+WantedT = TypeVar("WantedT")
+FoundT = TypeVar("FoundT")
 
 # What surrounds the items of a reply: brackets, a cursor, a query of 1,000 characters said back, each escaped.
 _ENVELOPE_BYTES: Final = 8 * 1024
@@ -56,6 +59,31 @@ def must_fit_a_page(item: MessageT) -> MessageT:
     if not fitting((item,)):
         raise _too_large()
     return item
+
+
+async def all_of(
+    wanted: Sequence[WantedT],
+    ask: Callable[[tuple[WantedT, ...]], Awaitable[tuple[Iterable[FoundT], Collection[Hashable]]]],
+    *,
+    key: Callable[[WantedT], Hashable],
+    at_once: int | None = None,
+) -> list[FoundT]:
+    """What there is of `wanted`, asked for as often as replies leave some for want of room.
+
+    `ask` returns what a reply holds, and the keys of those that it answered, also of what is not there.
+
+    Raises:
+        RetryLater: a reply answered none.
+    """
+    found: list[FoundT] = []
+    left = list(wanted)
+    while left:
+        items, answered = await ask(tuple(left[:at_once]))
+        if not answered:
+            raise RetryLater("none of what was asked for was answered")
+        found += items
+        left = [each for each in left if key(each) not in answered]
+    return found
 
 
 def _size(item: Message) -> int:

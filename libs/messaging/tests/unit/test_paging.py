@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from contracts.base import Message
 from contracts.methods import MAX_MESSAGE_BYTES, ProblemError
-from messaging import paging
+from messaging import RetryLater, paging
 
 
 class Item(Message):
@@ -56,3 +56,25 @@ def test_an_item_that_fits_no_page_is_refused_instead_of_ending_the_list():
     with pytest.raises(ProblemError):
         paging.must_fit_a_page(large[0])
     assert paging.must_fit_a_page(large[1]) is large[1]
+
+
+@given(st.lists(st.integers(), unique=True, max_size=30), st.integers(1, 7), st.integers(1, 9))
+async def test_what_replies_leave_out_is_asked_for_again(wanted, room, at_once):
+    asked = []
+
+    async def ask(some):
+        asked.append(some)
+        answered = some[:room]
+        return [each for each in answered if each % 2], set(answered)
+
+    found = await paging.all_of(wanted, ask, key=lambda each: each, at_once=at_once)
+    assert found == [each for each in wanted if each % 2]
+    assert all(len(some) <= at_once for some in asked)
+
+
+async def test_who_is_answered_nothing_tries_later():
+    async def ask(some):
+        return [], set()
+
+    with pytest.raises(RetryLater):
+        await paging.all_of([1], ask, key=lambda each: each)

@@ -1,9 +1,10 @@
 """What embedding-worker does for memories: embed what is new, changed or was missed."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 from math import ceil
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,7 @@ from embedding_worker.metrics import CACHE
 from embedding_worker.models import EmbeddingModel, EmbeddingRejected, EmbeddingUnavailable
 from embedding_worker.models.batching import by_size
 from embedding_worker.repository import EmbeddingCache
-from messaging import GiveUp, RetryLater, RpcClient
-from messaging.paging import ROOM_BYTES
+from messaging import GiveUp, RetryLater, RpcClient, paging
 from observability import logger
 
 _log = logger(__name__)
@@ -54,7 +54,7 @@ class Embeddings:
         self._secret = secret
         self._batch = batch
         self._vector_bytes = 4 * ceil(model.dimensions * 4 / 3) + len('"",')
-        room = ROOM_BYTES - _MEMORY_BYTES - _LONGEST_IDS * _CHARACTER_BYTES
+        room = paging.ROOM_BYTES - _MEMORY_BYTES - _LONGEST_IDS * _CHARACTER_BYTES
         self._most_vectors = min(MAX_CHUNKS, room // self._vector_bytes)
 
     async def embed_memories(self, events: Sequence[Event[MemoryEventData]]) -> None:
@@ -94,16 +94,12 @@ class Embeddings:
                 _log.warning("sweep_failed", error=type(error).__name__)
 
     async def _fetch(self, wanted: list[OwnedMemory]) -> list[MemoryContent]:
-        contents: list[MemoryContent] = []
-        while wanted:
-            request = FetchContents(memories=tuple(wanted), without_vector_of=self._model.name)
+        async def ask(some: tuple[OwnedMemory, ...]) -> tuple[Iterable[MemoryContent], set[Hashable]]:
+            request = FetchContents(memories=some, without_vector_of=self._model.name)
             reply = await self._rpc.call(FETCH_CONTENTS, request, _ME, timeout_seconds=_RPC_SECONDS)
-            answered = {memory.key for memory in (*reply.contents, *reply.gone, *reply.embedded)}
-            if not answered:
-                raise RetryLater("memory-store answered none of the contents")
-            contents += reply.contents
-            wanted = [memory for memory in wanted if memory.key not in answered]
-        return contents
+            return reply.contents, {memory.key for memory in (*reply.contents, *reply.gone, *reply.embedded)}
+
+        return await paging.all_of(wanted, ask, key=attrgetter("key"))
 
     async def _split(self, contents: list[str]) -> list[list[str]]:
         try:
@@ -169,7 +165,7 @@ class Embeddings:
             for item in items
         ]
         stored = 0
-        for page in by_size(sizes, max_texts=MAX_BATCH, max_size=ROOM_BYTES):
+        for page in by_size(sizes, max_texts=MAX_BATCH, max_size=paging.ROOM_BYTES):
             request = StoreVectors(
                 model=self._model.name, dimensions=self._model.dimensions, vectors=tuple(items[page.start : page.stop])
             )

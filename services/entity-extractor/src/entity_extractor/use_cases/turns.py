@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from entity_extractor.repository import facts, turns
 from entity_extractor.repository.turns import Read, TurnKey
 from entity_extractor.use_cases.facts import FactUseCases
 from entity_extractor.use_cases.mentions import MentionUseCases
-from messaging import RetryLater, RpcClient
+from messaging import RetryLater, RpcClient, paging
 from persistence import Database, Transaction
 from persistence.erasures import Erasures
 
@@ -185,30 +186,22 @@ class TurnUseCases:
         ]
 
     async def _messages(self, owner: Identity, ids: Collection[UUID]) -> list[MessageContent]:
-        found: list[MessageContent] = []
-        wanted = list(ids)
-        while wanted:
-            request = FetchMessages(message_ids=tuple(wanted[:MAX_MESSAGES]))
+        async def ask(some: tuple[UUID, ...]) -> tuple[Iterable[MessageContent], set[Hashable]]:
+            request = FetchMessages(message_ids=some)
             reply = await self._rpc.call(FETCH_MESSAGES, request, owner, timeout_seconds=_RPC_SECONDS)
-            found += reply.messages
-            answered = {*(message.message_id for message in reply.messages), *reply.gone}
-            if not answered:
-                raise RetryLater("memory-store answered none of the turns")
-            wanted = [each for each in wanted if each not in answered]
-        return found
+            return reply.messages, {*(message.message_id for message in reply.messages), *reply.gone}
+
+        return await paging.all_of(list(ids), ask, key=lambda each: each, at_once=MAX_MESSAGES)
 
     async def _memories(self, owner: Identity, ids: Collection[UUID]) -> list[MemoryContent]:
-        found: list[MemoryContent] = []
         wanted = [OwnedMemory(tenant_id=owner.tenant_id, user_id=owner.user_id, memory_id=each) for each in ids]
-        while wanted:
-            request = FetchContents(memories=tuple(wanted))
+
+        async def ask(some: tuple[OwnedMemory, ...]) -> tuple[Iterable[MemoryContent], set[Hashable]]:
+            request = FetchContents(memories=some)
             reply = await self._rpc.call(FETCH_CONTENTS, request, _ME, timeout_seconds=_RPC_SECONDS)
-            found += reply.contents
-            answered = {memory.key for memory in (*reply.contents, *reply.gone)}
-            if not answered:
-                raise RetryLater("memory-store answered none of the contents")
-            wanted = [each for each in wanted if each.key not in answered]
-        return found
+            return reply.contents, {memory.key for memory in (*reply.contents, *reply.gone)}
+
+        return await paging.all_of(wanted, ask, key=attrgetter("key"))
 
 
 def _by_owner(events: Iterable[Event[Any]]) -> dict[Identity, _Work]:

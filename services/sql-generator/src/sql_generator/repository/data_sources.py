@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from contracts.identity import Identity
 from contracts.sql_generator import DatabaseSchema, DataSource, RegisterDataSource, SourceStatus
 from persistence import Transaction
+from sql_generator.repository import owned
 from sql_generator.tables import data_sources as table
 
 _INSIDE = {"tenant_id", "user_id", "connection", "schema", "terms_version"}
@@ -104,7 +105,7 @@ async def stored(transaction: Transaction, owner: Identity, data_source_id: UUID
 
 async def first_ids(transaction: Transaction, owner: Identity, limit: int) -> list[UUID]:
     """The ids of up to `limit` data sources of this user."""
-    statement = select(table.c.data_source_id).where(_owned(owner)).limit(limit)
+    statement = select(table.c.data_source_id).where(owned(table, owner)).limit(limit)
     return list((await transaction.execute(statement)).scalars())
 
 
@@ -112,7 +113,7 @@ async def page(
     transaction: Transaction, owner: Identity, *, after: tuple[str, UUID] | None, limit: int
 ) -> list[DataSource]:
     """Up to `limit` data sources by name, after a position: `ORDERED_CHARS` characters of a name, and an id."""
-    statement = select(*_COLUMNS).where(_owned(owner)).order_by(*_ORDER).limit(limit)
+    statement = select(*_COLUMNS).where(owned(table, owner)).order_by(*_ORDER).limit(limit)
     if after is not None:
         statement = statement.where(tuple_(*_ORDER) > tuple_(*after))
     return [_data_source(row) for row in await transaction.execute(statement)]
@@ -206,12 +207,8 @@ async def remove(transaction: Transaction, owner: Identity, data_source_id: UUID
     return (await transaction.execute(delete(table).where(_is(owner, data_source_id)))).rowcount > 0
 
 
-def _owned(owner: Identity) -> ColumnElement[bool]:
-    return and_(table.c.tenant_id == owner.tenant_id, table.c.user_id == owner.user_id)
-
-
 def _is(owner: Identity, data_source_id: UUID) -> ColumnElement[bool]:
-    return and_(_owned(owner), table.c.data_source_id == data_source_id)
+    return and_(owned(table, owner), table.c.data_source_id == data_source_id)
 
 
 def _data_source(row: Row[Any]) -> DataSource:

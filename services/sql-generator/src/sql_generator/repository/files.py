@@ -13,6 +13,7 @@ from contracts.identity import Identity
 from contracts.sql_generator import FileKind, UploadedFile
 from persistence import Transaction
 from sql_generator.domain.files import MAX_ATTEMPTS
+from sql_generator.repository import owned
 from sql_generator.tables import file_uploads as table
 
 _COLUMNS = [column for column in table.c if column.name not in {"tenant_id", "user_id", "location", "attempts"}]
@@ -62,7 +63,9 @@ async def add(
 
 async def count(transaction: Transaction, owner: Identity) -> int:
     """How many files the user has."""
-    return int((await transaction.execute(select(func.count()).select_from(table).where(_owned(owner)))).scalar_one())
+    return int(
+        (await transaction.execute(select(func.count()).select_from(table).where(owned(table, owner)))).scalar_one()
+    )
 
 
 async def find(transaction: Transaction, owner: Identity, file_id: UUID, *, lock: bool = False) -> StoredFile | None:
@@ -76,7 +79,7 @@ async def page(
     transaction: Transaction, owner: Identity, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[UploadedFile]:
     """Up to `limit` files, the newest first, after a position: a time of creation and an id."""
-    statement = select(*_COLUMNS).where(_owned(owner)).limit(limit)
+    statement = select(*_COLUMNS).where(owned(table, owner)).limit(limit)
     statement = statement.order_by(table.c.created_at.desc(), table.c.file_id.desc())
     if after is not None:
         statement = statement.where(tuple_(table.c.created_at, table.c.file_id) < tuple_(*after))
@@ -99,7 +102,9 @@ async def set_received(
 
 async def locations(transaction: Transaction, owner: Identity) -> list[str]:
     """Where the bytes of all files of the user are; no file changes until the transaction ends."""
-    return list((await transaction.execute(select(table.c.location).where(_owned(owner)).with_for_update())).scalars())
+    return list(
+        (await transaction.execute(select(table.c.location).where(owned(table, owner)).with_for_update())).scalars()
+    )
 
 
 async def remove(transaction: Transaction, owner: Identity, file_id: UUID) -> str | None:
@@ -193,12 +198,8 @@ async def _change(transaction: Transaction, claim: Claim, **values: Any) -> bool
     return (await transaction.execute(statement)).rowcount > 0
 
 
-def _owned(owner: Identity) -> ColumnElement[bool]:
-    return and_(table.c.tenant_id == owner.tenant_id, table.c.user_id == owner.user_id)
-
-
 def _is(owner: Identity, file_id: UUID) -> ColumnElement[bool]:
-    return and_(_owned(owner), table.c.file_id == file_id)
+    return and_(owned(table, owner), table.c.file_id == file_id)
 
 
 def _file(row: Row[Any]) -> UploadedFile:

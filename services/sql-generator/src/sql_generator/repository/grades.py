@@ -18,6 +18,7 @@ from contracts.sql_generator import Answer, Trust, VerifiedBy
 from persistence import Transaction
 from sql_generator.domain.questions import question_key
 from sql_generator.domain.used_names import Names
+from sql_generator.repository import owned
 from sql_generator.tables import query_patterns as table
 
 _DEPRECATED: Final[dict[str, Any]] = {
@@ -122,8 +123,7 @@ async def follow_schema(transaction: Transaction, owner: Identity, data_source_i
 async def distrusted(transaction: Transaction, owner: Identity, ids: Collection[UUID]) -> set[UUID]:
     """Those of the queries whose answer is of no use: it failed, a person found it wrong, or what it reads is gone."""
     statement = select(table.c.pattern_id).where(
-        table.c.tenant_id == owner.tenant_id,
-        table.c.user_id == owner.user_id,
+        owned(table, owner),
         table.c.pattern_id.in_(ids),
         or_(table.c.trust.in_(("deprecated", "stale")), table.c.was_successful.is_(False)),
     )
@@ -164,7 +164,6 @@ def _gives(owner: Identity, given: Given) -> ColumnElement[bool]:
 
 def _of_source(owner: Identity, data_source_id: UUID) -> ColumnElement[bool]:
     return and_(
-        table.c.tenant_id == owner.tenant_id,
-        table.c.user_id == owner.user_id,
+        owned(table, owner),
         table.c.data_source_id == data_source_id,
     )

@@ -9,7 +9,8 @@ from sqlalchemy import Row, delete, func, select, tuple_, update
 from contracts.identity import Identity
 from contracts.sql_generator import ListQueries, QueryDetail, QueryOverview, Rate
 from persistence import Transaction
-from sql_generator.repository.patterns import is_query, owned
+from sql_generator.repository import owned
+from sql_generator.repository.patterns import is_query
 from sql_generator.tables import query_patterns as table
 
 _STANDING = (
@@ -51,7 +52,7 @@ async def page(
     transaction: Transaction, owner: Identity, asked: ListQueries, *, after: tuple[datetime, UUID] | None
 ) -> list[QueryOverview]:
     """The queries asked for, the newest first, after a position; one more than the limit where there are more."""
-    statement = select(*_OVERVIEW).where(owned(owner)).order_by(*_NEWEST).limit(asked.limit + 1)
+    statement = select(*_OVERVIEW).where(owned(table, owner)).order_by(*_NEWEST).limit(asked.limit + 1)
     for column, value in (
         (table.c.data_source_id, asked.data_source_id),
         (table.c.conversation_id, asked.conversation_id),

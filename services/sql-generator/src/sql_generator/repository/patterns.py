@@ -29,6 +29,7 @@ from contracts.sql_generator import Answer, QueryStatus, Trust
 from persistence import Transaction
 from sql_generator.domain.patterns import Candidate
 from sql_generator.domain.questions import question_key
+from sql_generator.repository import owned
 from sql_generator.repository.grades import Grade
 from sql_generator.tables import Vector
 from sql_generator.tables import query_patterns as table
@@ -166,7 +167,7 @@ async def turns(
             table.c.created_at.label("asked_at"),
         )
         .where(
-            owned(owner),
+            owned(table, owner),
             table.c.conversation_id == conversation_id,
             table.c.data_source_id == data_source_id,
             table.c.status.in_(("generated", "executed", "abstained")),
@@ -182,7 +183,7 @@ async def last_source(transaction: Transaction, owner: Identity, conversation_id
     """The data source that was asked last in a conversation."""
     statement = (
         select(table.c.data_source_id)
-        .where(owned(owner), table.c.conversation_id == conversation_id)
+        .where(owned(table, owner), table.c.conversation_id == conversation_id)
         .order_by(table.c.created_at.desc())
         .limit(1)
     )
@@ -234,7 +235,7 @@ async def candidates(
             cosine,
         )
         .where(
-            owned(owner),
+            owned(table, owner),
             table.c.data_source_id == data_source_id,
             OFFERED,
         )
@@ -282,9 +283,5 @@ def _vector(embedding: bytes) -> str:
     return f"[{','.join(map(repr, struct.unpack(f'<{len(embedding) // 4}f', embedding)))}]"
 
 
-def owned(owner: Identity) -> ColumnElement[bool]:
-    return and_(table.c.tenant_id == owner.tenant_id, table.c.user_id == owner.user_id)
-
-
 def is_query(owner: Identity, query_id: UUID) -> ColumnElement[bool]:
-    return and_(owned(owner), table.c.pattern_id == query_id)
+    return and_(owned(table, owner), table.c.pattern_id == query_id)

@@ -9,7 +9,8 @@ from sqlalchemy import Row, and_, case, exists, func, select
 from contracts.identity import Identity
 from persistence import Transaction
 from sql_generator.domain.precedents import Precedent
-from sql_generator.repository.patterns import OFFERED, owned
+from sql_generator.repository import owned
+from sql_generator.repository.patterns import OFFERED
 from sql_generator.rules.rulebook import ASKED
 from sql_generator.tables import query_patterns as table
 
@@ -35,7 +36,7 @@ async def still_verified(transaction: Transaction, owner: Identity, ids: Collect
         case((table.c.verified_by == "person", table.c.verified_at), else_=table.c.created_at).label("as_of"),
         table.c.answer["rules"].label("rules"),
         doubted.label("is_doubted"),
-    ).where(owned(owner), table.c.pattern_id.in_(ids), table.c.trust == "verified", OFFERED)
+    ).where(owned(table, owner), table.c.pattern_id.in_(ids), table.c.trust == "verified", OFFERED)
     return [_precedent(row) for row in await transaction.execute(statement)]
 
 

@@ -13,6 +13,7 @@ from contracts.memory_store import MemoryContent
 from contracts.sql_generator import ListRules, NewRule, Rule, RuleOrigin, RuleStatus, UpdateRule
 from persistence import Transaction
 from sql_generator.domain.rules import rule_name_of, rule_type_of
+from sql_generator.repository import owned
 from sql_generator.tables import rules as table
 
 _COLUMNS = [column for column in table.c if column.name not in {"tenant_id", "user_id", "is_active"}]
@@ -54,7 +55,9 @@ async def add(
 
 async def find(transaction: Transaction, owner: Identity, rule_id: UUID) -> Rule | None:
     """The rule, or None when this user has none of that id."""
-    row = (await transaction.execute(select(*_COLUMNS).where(_owned(owner), table.c.rule_id == rule_id))).one_or_none()
+    row = (
+        await transaction.execute(select(*_COLUMNS).where(owned(table, owner), table.c.rule_id == rule_id))
+    ).one_or_none()
     return _rule(row) if row else None
 
 
@@ -63,7 +66,7 @@ async def saying(transaction: Transaction, owner: Identity, new: NewRule) -> Rul
     statement = (
         select(*_COLUMNS)
         .where(
-            _owned(owner),
+            owned(table, owner),
             table.c.data_source_id.is_not_distinct_from(new.data_source_id),
             _plain(table.c.rule_content) == _plain(literal(new.rule_content)),
         )
@@ -84,7 +87,7 @@ async def page(
 ) -> list[Rule]:
     """Up to `limit` of the wanted rules by priority, time and id, all falling."""
     order = (table.c.priority, table.c.created_at, table.c.rule_id)
-    statement = select(*_COLUMNS).where(_owned(owner)).order_by(*(column.desc() for column in order)).limit(limit)
+    statement = select(*_COLUMNS).where(owned(table, owner)).order_by(*(column.desc() for column in order)).limit(limit)
     if wanted.data_source_id is not None:
         statement = statement.where(_holds_for(wanted.data_source_id))
     for column, value in (
@@ -117,7 +120,7 @@ async def for_source(
     """Up to `limit` rules of these statuses, the active and the most important first."""
     statement = (
         select(*_COLUMNS)
-        .where(_owned(owner), table.c.status.in_(statuses))
+        .where(owned(table, owner), table.c.status.in_(statuses))
         .order_by(table.c.is_active.desc(), table.c.priority.desc(), table.c.created_at.desc())
         .limit(limit)
     )
@@ -132,7 +135,7 @@ async def change(transaction: Transaction, owner: Identity, request: UpdateRule,
     as_json = request.model_dump(mode="json", include=_AS_JSON, exclude_none=True)
     statement = (
         update(table)
-        .where(_owned(owner), table.c.rule_id == request.rule_id)
+        .where(owned(table, owner), table.c.rule_id == request.rule_id)
         .values(**given, **as_json, updated_at=now)
         .returning(*_COLUMNS)
     )
@@ -142,7 +145,7 @@ async def change(transaction: Transaction, owner: Identity, request: UpdateRule,
 
 async def remove(transaction: Transaction, owner: Identity, rule_id: UUID) -> None:
     """Delete the rule."""
-    await transaction.execute(delete(table).where(_owned(owner), table.c.rule_id == rule_id))
+    await transaction.execute(delete(table).where(owned(table, owner), table.c.rule_id == rule_id))
 
 
 async def count_applications(
@@ -153,7 +156,7 @@ async def count_applications(
         return
     await transaction.execute(
         update(table)
-        .where(_owned(owner), table.c.rule_id.in_(rule_ids))
+        .where(owned(table, owner), table.c.rule_id.in_(rule_ids))
         .values(application_count=table.c.application_count + 1, last_applied_at=now)
     )
 
@@ -198,12 +201,8 @@ async def remove_from_memories(transaction: Transaction, owner: Identity, memory
     """Delete the rules that came from these memories."""
     if memory_ids:
         await transaction.execute(
-            delete(table).where(_owned(owner), table.c.rule_id.in_(memory_ids), table.c.origin == "memory")
+            delete(table).where(owned(table, owner), table.c.rule_id.in_(memory_ids), table.c.origin == "memory")
         )
-
-
-def _owned(owner: Identity) -> ColumnElement[bool]:
-    return and_(table.c.tenant_id == owner.tenant_id, table.c.user_id == owner.user_id)
 
 
 def _holds_for(data_source_id: UUID) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from contracts.identity import Identity
 from persistence import Transaction
 from sql_generator.domain.source_terms import TERMS_VERSION, Known, Term
+from sql_generator.repository import owned
 from sql_generator.tables import data_sources, source_terms
 
 
@@ -33,8 +34,7 @@ async def put(transaction: Transaction, owner: Identity, data_source_id: UUID, t
 async def outdated(transaction: Transaction, owner: Identity) -> list[UUID]:
     """The data sources with a schema whose terms are missing or of another version."""
     statement = select(data_sources.c.data_source_id).where(
-        data_sources.c.tenant_id == owner.tenant_id,
-        data_sources.c.user_id == owner.user_id,
+        owned(data_sources, owner),
         data_sources.c.schema.is_not(None),
         data_sources.c.terms_version != TERMS_VERSION,
     )
@@ -45,14 +45,13 @@ async def known(transaction: Transaction, owner: Identity, asked: Collection[str
     """Every data source of a user, with those of its terms that were asked for."""
     found: Mapping[UUID, list[Term]] = defaultdict(list)
     terms = select(source_terms).where(
-        source_terms.c.tenant_id == owner.tenant_id,
-        source_terms.c.user_id == owner.user_id,
+        owned(source_terms, owner),
         source_terms.c.term.in_(asked),
     )
     for row in await transaction.execute(terms):
         found[row.data_source_id].append(Term(row.term, row.weight, tuple(row.places)))
     sources = select(data_sources.c.data_source_id, data_sources.c.name, data_sources.c.kind).where(
-        data_sources.c.tenant_id == owner.tenant_id, data_sources.c.user_id == owner.user_id
+        owned(data_sources, owner)
     )
     return [
         Known(row.data_source_id, row.name, row.kind, found[row.data_source_id])

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from contracts.identity import Identity
 from contracts.sql_generator import ModelUsage
 from persistence import Transaction
+from sql_generator.repository import owned
 from sql_generator.tables import tenant_usage, usage
 
 _COUNTED = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -55,4 +56,4 @@ async def _add(transaction: Transaction, table: Table, key: Mapping[str, Any], a
 
 
 def _of_user(owner: Identity, month: date) -> ColumnElement[bool]:
-    return and_(usage.c.tenant_id == owner.tenant_id, usage.c.user_id == owner.user_id, usage.c.month == month)
+    return and_(owned(usage, owner), usage.c.month == month)

@@ -1,6 +1,7 @@
 """Results that are asked for again within moments, without asking the source again."""
 
 from collections.abc import Hashable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -49,7 +50,8 @@ class _CachedSource:
         if (kept := self._results.get(key)) is not None:
             return kept.model_copy(update={"from_cache": True})
         result = (await self._source.execute(sql, limits)).model_copy(update={"read_at": datetime.now(UTC)})
-        if _size(result) <= MAX_BYTES:
+        # One that is larger than all there is room for is not kept.
+        with suppress(ValueError):
             self._results[key] = result
         return result
 

@@ -1,14 +1,15 @@
 """Memories of type rule are rules as long as they are there."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from uuid import UUID
 
 from contracts.events import Event, MemoryEventData
 from contracts.identity import Identity, service_identity
 from contracts.memory_store import FETCH_CONTENTS, FetchContents, MemoryContent, OwnedMemory
-from messaging import RetryLater, RpcClient
+from messaging import RetryLater, RpcClient, paging
 from persistence import Database
 from persistence.erasures import Erasures
 from sql_generator.repository import rules
@@ -51,14 +52,10 @@ class RulesFromMemories:
 
     async def _contents(self, owner: Identity, memory_ids: Sequence[UUID]) -> Sequence[MemoryContent]:
         wanted = [OwnedMemory(tenant_id=owner.tenant_id, user_id=owner.user_id, memory_id=each) for each in memory_ids]
-        contents: list[MemoryContent] = []
-        while wanted:
-            reply = await self._rpc.call(
-                FETCH_CONTENTS, FetchContents(memories=tuple(wanted)), _ME, timeout_seconds=_FETCH_SECONDS
-            )
-            if not reply.contents and not reply.gone:
-                raise RetryLater("memory-store answered none of the contents")
-            contents += reply.contents
-            answered = {memory.key for memory in (*reply.contents, *reply.gone)}
-            wanted = [memory for memory in wanted if memory.key not in answered]
-        return contents
+
+        async def ask(some: tuple[OwnedMemory, ...]) -> tuple[Iterable[MemoryContent], set[Hashable]]:
+            request = FetchContents(memories=some)
+            reply = await self._rpc.call(FETCH_CONTENTS, request, _ME, timeout_seconds=_FETCH_SECONDS)
+            return reply.contents, {memory.key for memory in (*reply.contents, *reply.gone)}
+
+        return await paging.all_of(wanted, ask, key=attrgetter("key"))

@@ -10,19 +10,15 @@ import _duckdb as duckdb
 
 from sql_generator.sources import Limits, SourceUnreachable, StatementFailed, StatementTimedOut
 from sql_generator.sources.capped_rows import MAX_NAME, CappedRows
+from sql_generator.sources.duckdb_config import HARDENED, Config
 from sql_generator.sources.values import duration, json_document, json_value
 
 MEMORY: Final = "256MB"
-# https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview; in force before the file is looked into.
-_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
+# In force before the file is looked into.
+_CONFIG: Final[Config] = {
+    **HARDENED,
     "enable_external_access": "false",
-    "autoload_known_extensions": "false",
-    "autoinstall_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "allow_persistent_secrets": "false",
-    "python_enable_replacements": "false",
     "memory_limit": MEMORY,
-    "threads": "1",
     "temp_directory": "",
     "max_temp_directory_size": "0B",
 }

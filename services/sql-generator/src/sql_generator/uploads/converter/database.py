@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 import _duckdb as duckdb
 
+from sql_generator.sources.duckdb_config import HARDENED, Config
 from sql_generator.sources.identifiers import quoted
 from sql_generator.uploads.converter import DATABASE, ConversionLimits, Refused
 from sql_generator.uploads.converter.inference import expressions
@@ -16,15 +17,7 @@ from sql_generator.uploads.converter.staging import Staged
 
 MEMORY: Final = "512MB"
 MAX_LINE_BYTES: Final = 8 * 1024 * 1024
-_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "autoload_known_extensions": "false",
-    "autoinstall_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "allow_persistent_secrets": "false",
-    "python_enable_replacements": "false",
-    "memory_limit": MEMORY,
-    "threads": "1",
-}
+_CONFIG: Final[Config] = {**HARDENED, "memory_limit": MEMORY}
 
 
 class Database(AbstractContextManager["Database"]):
